@@ -1,0 +1,51 @@
+"""What can go wrong in mining and in the queue, as a tree."""
+
+from ensemble.errors import InputError
+
+
+class MinerError(Exception):
+    """Anything this package raises on purpose, except bad input."""
+
+
+class SourceError(MinerError, InputError):
+    """A corpus cannot be read at all, or holds nothing readable."""
+
+
+class CampaignError(MinerError):
+    """A campaign cannot start or go on."""
+
+
+class QueueError(MinerError):
+    """The queue refused."""
+
+
+class UnknownItemError(QueueError):
+    """No such item."""
+
+
+class UnknownLeaseError(QueueError):
+    """No such lease, or long gone."""
+
+
+class LeaseExpiredError(QueueError):
+    """The lease ran out; its item went back at its old priority."""
+
+
+class NotYoursError(QueueError):
+    """The lease or answer belongs to another rater."""
+
+
+class AnswerConflictError(QueueError):
+    """The lease is already answered with another body."""
+
+
+class QueueFullError(QueueError):
+    """The configured number of waiting items is reached, or the store is out of memory."""
+
+
+class StoreUnavailableError(QueueError):
+    """Redis does not answer now; nothing was acknowledged, try again."""
+
+
+class StoreRefusedError(QueueError):
+    """The Redis given would lose answers (no append-only file, eviction, too old); the message says what to set."""

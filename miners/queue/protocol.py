@@ -1,0 +1,69 @@
+"""The queue's two faces: what raters and miners do to it, and what admins read from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from miners.queue.types import (
+    Answer,
+    Counts,
+    EnqueueOutcome,
+    Finding,
+    FindingKind,
+    Item,
+    Lease,
+    NewAnswer,
+    NewItem,
+    Receipt,
+)
+
+
+class Queue(Protocol):
+    """A ranked, leased queue with k answers per item, for one task.
+
+    Highest priority first, ties in order of arrival; at most one live lease per (item, rater); at most k live or given
+    answers per item; never twice to the same rater; an expired or released lease returns at its old priority. Time is
+    the store's clock. Every call is safe to repeat: ids chosen by the caller make the second time a no-op with the
+    same result. Thread-safe.
+    """
+
+    def enqueue(self, items: Sequence[NewItem]) -> list[EnqueueOutcome]:
+        """Adds items; a known id keeps its item and takes the higher priority."""
+
+    def lease(self, rater: str, *, count: int = 1, seconds: float = 300.0, request_id: str) -> list[Lease]:
+        """Up to `count` items that this rater has not seen; repeated with one `request_id`, the same leases again."""
+
+    def renew(self, lease_id: str, rater: str, *, seconds: float = 300.0) -> Lease:
+        """Holds on for another `seconds` from now."""
+
+    def release(self, lease_id: str, rater: str, *, skip: bool = False) -> None:
+        """Gives the item back; with `skip` this rater is not offered it again. Repeating is harmless."""
+
+    def answer(self, lease_id: str, rater: str, body: NewAnswer) -> Receipt:
+        """Stores the answer durably. Same lease, same body: the same receipt; another body: AnswerConflictError."""
+
+    def amend(self, answer_id: str, rater: str, body: NewAnswer) -> Receipt:
+        """Corrects one's own answer; the old body is kept in its history; the label follows."""
+
+
+class Ledger(Protocol):
+    """What admins read."""
+
+    def counts(self) -> Counts:
+        """The queue in numbers."""
+
+    def top(self, count: int) -> list[Item]:
+        """The items that would be served next to a new rater, best first."""
+
+    def item(self, item_id: str) -> Item:
+        """One item with its whole history; UnknownItemError if there is none."""
+
+    def findings(self, *, kind: FindingKind | None = None, offset: int = 0, count: int = 100) -> list[Finding]:
+        """Newest first."""
+
+    def answers(self) -> Iterator[Answer]:
+        """Every accepted answer in its current form, oldest first."""
+
+    def items(self) -> Iterator[Item]:
+        """Every item, in no particular order, without holding the store up."""

@@ -1,0 +1,1 @@
+"""The running system: Serve application, HTTP routes, labeler page, configuration, command line."""
