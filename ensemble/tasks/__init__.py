@@ -1,0 +1,1 @@
+"""Tasks: one yes/no question each, a folder of texts; `injury` is packaged."""

@@ -1,0 +1,183 @@
+"""Loading a task: its question, guideline, examples, lexicon and labelled seed rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ensemble.errors import TaskError
+from ensemble.text import LabelledText
+
+PACKAGED = Path(__file__).parent
+DEFAULT_TASK = "injury"
+
+Split = Literal["train", "calibration", "test"]
+_Row = TypeVar("_Row", bound=BaseModel)
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TaskHeader(_Model):
+    """`task.json`.
+
+    Attributes:
+        name: lower-case letters, digits, dashes and underscores.
+        question: the yes/no question, as a labeler reads it.
+        threshold: probability from which a text is flagged, in (0, 1).
+        yes, no: what the two answers mean, in a few words.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
+    question: str = Field(min_length=1)
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+    yes: str = "yes"
+    no: str = "no"
+
+
+class FewShot(_Model):
+    """One worked example for a prompted judge."""
+
+    context: str = ""
+    text: str
+    label: Literal[0, 1]
+    why: str = ""
+
+
+class LexiconGroup(_Model):
+    """Words that speak for (positive weight) or against (negative weight) yes; a trailing * matches any ending."""
+
+    weight: float = 1.0
+    patterns: tuple[str, ...]
+
+
+class Lexicon(_Model):
+    """`lexicon.json`: groups of words and phrases, in file order."""
+
+    groups: dict[str, LexiconGroup]
+
+
+class SeedRow(_Model):
+    """A line of `seed.jsonl`.
+
+    Attributes:
+        severity: 0 (none) to 4 (fatal or maiming).
+        harm, style: what hurts and how it is told; slices of every report.
+        family: rows that share a situation; splits never cut through one.
+        split: fixed once and for all in the file.
+    """
+
+    id: str
+    context: str
+    text: str
+    label: Literal[0, 1]
+    severity: int = Field(ge=0, le=4)
+    harm: str
+    style: str
+    family: str
+    split: Split
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task folder, read lazily."""
+
+    path: Path
+    header: TaskHeader
+
+    @property
+    def name(self) -> str:
+        """The task's name."""
+        return self.header.name
+
+    @cached_property
+    def guideline(self) -> str:
+        """The labelers' guideline, Markdown."""
+        return self._file("guideline.md").read_text(encoding="utf-8")
+
+    @cached_property
+    def few_shot(self) -> tuple[FewShot, ...]:
+        """Worked examples."""
+        return tuple(self._parse(FewShot, "few_shot.jsonl"))
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        """Keyword groups."""
+        try:
+            return Lexicon.model_validate_json(self._file("lexicon.json").read_bytes())
+        except ValidationError as error:
+            raise TaskError(f"{self.path / 'lexicon.json'}: {_first(error)}") from None
+
+    @cached_property
+    def openings(self) -> tuple[str, ...]:
+        """Beginnings that a language model continues."""
+        return tuple(str(row["text"]) for row in self._lines("openings.jsonl"))
+
+    @cached_property
+    def seed(self) -> tuple[SeedRow, ...]:
+        """All labelled seed rows."""
+        return tuple(self._parse(SeedRow, "seed.jsonl"))
+
+    def rows(self, *splits: Split) -> list[LabelledText]:
+        """Labelled seed rows of the given splits (none given: all), in file order."""
+        return [_labelled(row) for row in self.seed if not splits or row.split in splits]
+
+    def _file(self, name: str) -> Path:
+        path = self.path / name
+        if not path.is_file():
+            raise TaskError(f"task {self.name!r} lacks the file {path}")
+        return path
+
+    def _lines(self, name: str) -> list[dict[str, Any]]:
+        lines = self._file(name).read_text(encoding="utf-8").splitlines()
+        try:
+            return [json.loads(line) for line in lines if line.strip()]
+        except json.JSONDecodeError as error:
+            raise TaskError(f"{self.path / name}: {error}") from None
+
+    def _parse(self, model: type[_Row], name: str) -> Sequence[_Row]:
+        rows = []
+        for number, line in enumerate(self._lines(name), start=1):
+            try:
+                rows.append(model.model_validate(line))
+            except ValidationError as error:
+                raise TaskError(f"{self.path / name}:{number}: {_first(error)}") from None
+        return rows
+
+
+def load_task(name_or_path: str | Path = DEFAULT_TASK) -> Task:
+    """A packaged task by name, or a task folder by path.
+
+    Raises:
+        TaskError: no such task, or its `task.json` is off.
+    """
+    folder = Path(name_or_path)
+    if not (folder / "task.json").is_file():
+        folder = PACKAGED / str(name_or_path)
+    if not (folder / "task.json").is_file():
+        known = sorted(path.parent.name for path in PACKAGED.glob("*/task.json"))
+        raise TaskError(
+            f"no task {str(name_or_path)!r}; packaged are {', '.join(known)}, or give a folder", field="task"
+        )
+    try:
+        header = TaskHeader.model_validate_json((folder / "task.json").read_bytes())
+    except ValidationError as error:
+        raise TaskError(f"{folder / 'task.json'}: {_first(error)}", field="task") from None
+    return Task(folder, header)
+
+
+def _labelled(row: SeedRow) -> LabelledText:
+    meta = {"severity": row.severity, "harm": row.harm, "style": row.style, "family": row.family, "split": row.split}
+    return LabelledText(row.text, row.context, label=row.label, row_id=row.id, meta=meta)
+
+
+def _first(error: ValidationError) -> str:
+    detail = error.errors()[0]
+    return f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
