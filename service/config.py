@@ -1,0 +1,246 @@
+"""Everything that can be set, as one frozen tree: defaults here, then a YAML file, then the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from ensemble.errors import InputError
+from ensemble.tasks.task import DEFAULT_TASK
+from ensemble.text import MAX_TEXT_CHARS
+
+MIB = 1024 * 1024
+
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class ServerConfig(_Section):
+    """The HTTP side.
+
+    Attributes:
+        host: address to listen on; loopback unless said otherwise.
+        port: TCP port of everything served over HTTP.
+        max_inputs: most texts in one request.
+        max_text_chars: longest text or context, in characters.
+        max_body_bytes: longest request body, in bytes.
+        max_ongoing_requests: requests that one ingress replica works on at once.
+        max_queued_requests: requests that wait in front of the ingress; more get 503 and Retry-After.
+        request_timeout_seconds: a request that takes longer is given up.
+        retry_after_seconds: what a refused caller is told to wait.
+        replicas: ingress replicas.
+        num_cpus: CPUs booked per ingress replica (bookkeeping, not a limit).
+    """
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=8000, ge=1, le=65_535)
+    max_inputs: Count = 256
+    max_text_chars: int = Field(default=MAX_TEXT_CHARS, ge=1, le=MAX_TEXT_CHARS)
+    max_body_bytes: int = Field(default=4 * MIB, ge=1024)
+    max_ongoing_requests: Count = 64
+    max_queued_requests: Count = 128
+    request_timeout_seconds: Seconds = 150.0
+    retry_after_seconds: Count = 2
+    replicas: Count = 1
+    num_cpus: float = Field(default=0.1, ge=0)
+
+
+class GroupConfig(_Section):
+    """One member group: the members that come out of one forward pass, served by one deployment.
+
+    Attributes:
+        replicas: processes that serve it.
+        num_cpus: CPUs booked per replica (bookkeeping, not a limit).
+        num_gpus: GPUs booked per replica; above 0 the members run on CUDA.
+        threads: threads of one forward pass.
+        max_batch_size: texts in one forward pass.
+        batch_wait_seconds: how long a lone request waits for company; 0 = not at all.
+        deadline_seconds: without an answer by then, the verdict goes on without the group.
+        max_queued: texts that may wait in one replica; more are refused at once.
+    """
+
+    replicas: Count = 1
+    num_cpus: float = Field(default=0.1, ge=0)
+    num_gpus: float = Field(default=0.0, ge=0)
+    threads: Count = 1
+    max_batch_size: Count = 64
+    batch_wait_seconds: float = Field(default=0.001, ge=0, le=1)
+    deadline_seconds: Seconds = 30.0
+    max_queued: Count = 4096
+
+
+DEFAULT_GROUPS: Mapping[str, Mapping[str, Any]] = {
+    "encoder": {"num_cpus": 0.2},
+    "keyword": {},
+    # Two texts a second are the slowest seen (90-word passages, one busy core): 256 of them must make the deadline.
+    "language_model": {"num_cpus": 0.5, "threads": 2, "deadline_seconds": 130.0, "max_batch_size": 32},
+}
+"""Settings of the default groups where they differ from `GroupConfig`; a file overrides single fields of them."""
+
+
+class QueueConfig(_Section):
+    """The queue of texts for people.
+
+    Attributes:
+        answers_per_item: answers wanted per item (k).
+        lease_seconds: how long a rater holds an item unless they ask for another time.
+        max_lease_seconds: longest hold that may be asked for.
+        max_leases_per_request: most items in one lease request.
+        waiting_limit: items that may wait; beyond it enqueueing is refused.
+    """
+
+    answers_per_item: int = Field(default=2, ge=1, le=100)
+    lease_seconds: Seconds = 300.0
+    max_lease_seconds: Seconds = 3600.0
+    max_leases_per_request: Count = 50
+    waiting_limit: Count = 1_000_000
+
+
+class MiningConfig(_Section):
+    """Defaults of a campaign.
+
+    Attributes:
+        budget_calls: texts scored per campaign.
+        round_size: texts proposed and scored per round.
+        queue_size: items that a campaign may queue.
+        audit_share: share of the queued items drawn from texts on which all members agree.
+        near_duplicate_similarity: texts at least this alike (Jaccard, 0 to 1) count as one.
+        generation_tokens: longest language-model continuation, in tokens.
+        seed: seed of everything drawn at random.
+        num_cpus: CPUs booked for the campaign's actor (bookkeeping, not a limit).
+    """
+
+    budget_calls: Count = 600
+    round_size: Count = 64
+    queue_size: Count = 50
+    audit_share: float = Field(default=0.1, ge=0, le=0.9)
+    near_duplicate_similarity: float = Field(default=0.8, gt=0, le=1)
+    generation_tokens: int = Field(default=60, ge=1, le=1024)
+    seed: int = Field(default=0, ge=0)
+    num_cpus: float = Field(default=0.1, ge=0)
+
+
+class RayConfig(_Section):
+    """The local Ray; ignored where `RAY_ADDRESS` names a cluster.
+
+    Attributes:
+        num_cpus: CPUs that Ray books; None = what the machine has.
+        object_store_memory_bytes: shared memory for objects; Ray's minimum is 75 MiB.
+        dashboard: whether the dashboard runs.
+        dashboard_host: address of the dashboard; loopback unless said otherwise.
+        dashboard_port: None = 8265, or the next free one.
+    """
+
+    num_cpus: int | None = Field(default=None, ge=1)
+    object_store_memory_bytes: int = Field(default=100 * MIB, ge=75 * MIB)
+    dashboard: bool = True
+    dashboard_host: str = "127.0.0.1"
+    dashboard_port: int | None = Field(default=None, ge=1, le=65_535)
+
+
+class RedisConfig(_Section):
+    """Where the queue is kept.
+
+    Attributes:
+        url: redis://, rediss:// or unix:// address; None = an embedded server in the state directory.
+    """
+
+    url: SecretStr | None = None
+
+
+class Config(_Section):
+    """All settings.
+
+    Attributes:
+        task: name of the task served, or its folder.
+        members: settings by member group; groups and fields left out keep their defaults.
+    """
+
+    server: ServerConfig = ServerConfig()
+    task: str = Field(default=DEFAULT_TASK, min_length=1)
+    members: dict[str, GroupConfig] = Field(default_factory=dict)
+    queue: QueueConfig = QueueConfig()
+    mining: MiningConfig = MiningConfig()
+    ray: RayConfig = RayConfig()
+    redis: RedisConfig = RedisConfig()
+
+    @field_validator("members", mode="before")
+    @classmethod
+    def _over_defaults(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        merged: dict[str, Any] = {name: dict(settings) for name, settings in DEFAULT_GROUPS.items()}
+        for name, settings in given.items():
+            known = merged.get(name, {})
+            merged[name] = {**known, **settings} if isinstance(settings, Mapping) else settings
+        return merged
+
+    def group(self, name: str) -> GroupConfig:
+        """Settings of a member group; defaults for one that is not mentioned."""
+        return self.members.get(name, GroupConfig())
+
+
+ENVIRONMENT: Mapping[str, tuple[str, str]] = {
+    "HUNGJURY_HOST": ("server", "host"),
+    "HUNGJURY_PORT": ("server", "port"),
+    "HUNGJURY_REDIS_URL": ("redis", "url"),
+}
+"""Environment variables that override a setting; an empty one counts as unset."""
+
+
+def load_config(path: Path | str | None = None) -> Config:
+    """Settings from a YAML file (none: all defaults) with the environment's on top.
+
+    Raises:
+        InputError: the file cannot be read, or a setting is wrong; `field` is its dotted path or the variable's name.
+    """
+    settings = _read(Path(path)) if path is not None else {}
+    validate_config(settings)  # before the environment, so that a bad file is blamed on the file
+    variables = {name: value for name in ENVIRONMENT if (value := os.environ.get(name))}
+    for name, value in variables.items():
+        section, key = ENVIRONMENT[name]
+        settings[section] = {**(settings.get(section) or {}), key: value}
+    blame = {".".join(ENVIRONMENT[name]): name for name in variables}
+    return validate_config(settings, blame=blame)
+
+
+def validate_config(settings: Mapping[str, Any], *, blame: Mapping[str, str] | None = None) -> Config:
+    """Settings from a plain dict.
+
+    Args:
+        settings: as read from YAML or JSON.
+        blame: dotted path -> name to show instead, e.g. of the environment variable that the value came from.
+
+    Raises:
+        InputError: the first setting that is wrong.
+    """
+    try:
+        return Config.model_validate(settings)
+    except ValidationError as error:
+        detail = error.errors(include_url=False)[0]
+        path = ".".join(map(str, detail["loc"]))
+        field = (blame or {}).get(path, path)
+        raise InputError(f"{field}: {detail['msg']}", field=field) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}", field="config") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}", field="config") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise InputError(f"{path} must hold settings by name, not a {type(content).__name__}", field="config")
+    return content
