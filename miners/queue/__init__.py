@@ -1,0 +1,1 @@
+"""The ranked, leased queue of items for people, what they answered, and the other durable records."""

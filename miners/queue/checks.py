@@ -1,0 +1,71 @@
+"""Limits on what callers hand to a queue, the same for every implementation."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import NoReturn
+
+from ensemble.errors import InputError
+from miners.queue.types import NewItem
+
+MAX_LEASES = 100
+"""Most items leased by one request."""
+MAX_LEASE_SECONDS = 7 * 86_400.0
+MAX_AMENDMENTS = 100
+"""Most corrections of one answer; each keeps a body in its history."""
+MAX_NAME = 128
+
+_TASK = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def check_task(task: str) -> str:
+    """The task's name, refused where it cannot be part of a key."""
+    if not _TASK.fullmatch(task):
+        _refuse("task", f"{task!r} is no task name; use 1 to 64 letters, digits, '.', '_' or '-'")
+    return task
+
+
+def check_name(value: str, field: str) -> str:
+    """A rater, request or lease id: 1 to 128 characters without control characters or lone surrogates."""
+    if not 1 <= len(value) <= MAX_NAME:
+        _refuse(field, f"has {len(value)} characters; 1 to {MAX_NAME} are allowed")
+    if not value.isprintable():
+        _refuse(field, "holds a control character or a lone surrogate")
+    return value
+
+
+def check_count(count: int) -> int:
+    """Number of leases wanted."""
+    if not 1 <= count <= MAX_LEASES:
+        _refuse("count", f"is {count}; 1 to {MAX_LEASES} are allowed")
+    return count
+
+
+def lease_ms(seconds: float) -> int:
+    """Length of a lease in milliseconds, at least 1."""
+    if not 0 < seconds <= MAX_LEASE_SECONDS:
+        _refuse("seconds", f"is {seconds}; more than 0 and at most {MAX_LEASE_SECONDS:.0f} are allowed")
+    return max(1, round(seconds * 1000))
+
+
+def check_items(items: Sequence[NewItem], task: str) -> None:
+    """Every item must be of this queue's task and have a printable id."""
+    for item in items:
+        check_name(item.id, "id")
+        if item.task != task:
+            _refuse("task", f"item {item.id} is of task {item.task!r}, this queue holds {task!r}")
+
+
+def request_key(rater: str, request_id: str) -> str:
+    """Name of a rater's request, from which its lease ids are made: the same again for the same request.
+
+    Two raters who choose the same request id do not meet: 32 hex digits of BLAKE2b over both.
+    """
+    joined = f"{check_name(rater, 'rater')}\0{check_name(request_id, 'request_id')}"
+    return hashlib.blake2b(joined.encode(), digest_size=16).hexdigest()
+
+
+def _refuse(field: str, message: str) -> NoReturn:
+    raise InputError(message, field=field)

@@ -1,0 +1,133 @@
+"""Between the queue's types and the strings that Redis keeps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from miners.queue.labels import mean_severity
+from miners.queue.types import Answer, AnswerValue, Finding, FindingKind, Item, Lease, NewAnswer, NewItem, Receipt
+
+_RANKED = {"priority", "why", "parts"}
+"""What changes when an item is ranked anew; kept apart from the item itself."""
+
+
+def moment(ms: str | float) -> datetime:
+    """Milliseconds since the epoch, by the store's clock, as UTC."""
+    return datetime.fromtimestamp(float(ms) / 1000, UTC)
+
+
+def rank_json(why: str, parts: dict[str, float]) -> str:
+    """The reasons behind a priority."""
+    return json.dumps({"why": why, "parts": parts})
+
+
+def pack_item(item: NewItem) -> tuple[str | int, ...]:
+    """Arguments of one item for `enqueue.lua`. Priorities travel as shortest exact decimal."""
+    return (
+        item.id,
+        repr(item.priority),
+        repr(-item.priority),
+        item.needed,
+        int(item.deployed_passed),
+        item.model_dump_json(exclude=_RANKED),
+        rank_json(item.why, item.parts),
+    )
+
+
+def unpack_leases(reply: Sequence[Any], task: str) -> list[Lease]:
+    """Leases out of (lease, deadline, item, new) times n."""
+    return [unpack_lease(reply[at : at + 4], task) for at in range(0, len(reply), 4)]
+
+
+def unpack_lease(fields: Sequence[Any], task: str) -> Lease:
+    """A lease shows text and context alone; verdict and reasons stay behind."""
+    lease_id, deadline, item_id, new = fields
+    shown = json.loads(new)
+    return Lease(
+        lease_id=lease_id,
+        item_id=item_id,
+        text=shown["text"],
+        context=shown["context"],
+        expires_at=moment(deadline),
+        task=task,
+    )
+
+
+def answer_args(body: NewAnswer) -> tuple[str, str, str]:
+    """Arguments of a body behind its comparable form: JSON, value, severity."""
+    return body.model_dump_json(), body.answer, "" if body.severity is None else str(body.severity)
+
+
+def unpack_receipt(fields: Sequence[Any]) -> Receipt:
+    """Receipt out of (answer, item, answers, needed, label)."""
+    answer_id, item_id, answers, needed, label = fields
+    return Receipt(
+        answer_id=answer_id,
+        item_id=item_id,
+        answers=int(answers),
+        needed=int(needed),
+        label=cast(AnswerValue, label) or None,
+    )
+
+
+def pairs(flat: Sequence[str]) -> dict[str, str]:
+    """A hash as scripts return it: field, value, field, value."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def unpack_answer(flat: Sequence[str]) -> Answer:
+    """Answer out of its hash; each earlier body carries the time at which it was given."""
+    fields = pairs(flat)
+    history = json.loads(f"[{fields['history']}]")
+    return Answer(
+        answer_id=fields["id"],
+        item_id=fields["item"],
+        rater=fields["rater"],
+        body=NewAnswer.model_validate_json(fields["body"]),
+        at=moment(fields["at"]),
+        history=tuple({**old["body"], "at": moment(old["at"]).isoformat()} for old in history),
+    )
+
+
+def unpack_item(whole: Sequence[Sequence[str]]) -> Item:
+    """Item out of its hash and those of its answers."""
+    fields = pairs(whole[0])
+    new = {**json.loads(fields["new"]), **json.loads(fields["rank"]), "priority": float(fields["prio"])}
+    return Item(
+        new=NewItem.model_validate(new),
+        state=cast(Any, fields["state"]),
+        live=int(fields["act"]),
+        enqueued_at=moment(fields["at"]),
+        answers=tuple(unpack_answer(answer) for answer in whole[1:]),
+        label=cast(AnswerValue, fields.get("label", "")) or None,
+        finding=cast(FindingKind, fields.get("finding", "")) or None,
+    )
+
+
+def unpack_finding(whole: Sequence[Sequence[str]]) -> Finding | None:
+    """Finding out of an item; None if it has stopped being one in the meantime."""
+    item = unpack_item(whole)
+    if item.finding is None:
+        return None
+    severity = mean_severity([answer.body for answer in item.answers])
+    return Finding(kind=item.finding, item=item, severity=severity, at=moment(pairs(whole[0])["found_at"]))
+
+
+def chunks(items: Sequence[NewItem], *, most: int, most_bytes: int) -> Iterator[list[NewItem]]:
+    """Cuts a long call into short scripts; no id stands twice in one chunk, so that each has one outcome there."""
+    chunk: list[NewItem] = []
+    ids: set[str] = set()
+    size = 0
+    for item in items:
+        weight = len(item.text) + len(item.context) + 1_000
+        if chunk and (len(chunk) == most or size + weight > most_bytes or item.id in ids):
+            yield chunk
+            chunk, ids, size = [], set(), 0
+        chunk.append(item)
+        ids.add(item.id)
+        size += weight
+    if chunk:
+        yield chunk

@@ -1,0 +1,26 @@
+-- Corrects an answer; the body it replaces goes into the history, label and finding follow.
+--
+-- ARGV  max expiries, answer, rater, said, body (JSON), yes|no|unsure, severity or '', most corrections allowed
+-- Returns {OK, answer, item, answers, needed, label or ''}, else {code}: UNKNOWN, NOT_YOURS, TOO_OFTEN.
+-- Repeated with what is said now, it changes nothing and returns the same receipt.
+
+local id, rater, said, body, value, severity = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local answer = P .. 'a:' .. id
+
+local code = answered(id, rater)
+if not code then return {UNKNOWN} end
+if code == NOT_YOURS then return {NOT_YOURS} end
+local old = call('HMGET', answer, 'item', 'said', 'body', 'value', 'severity', 'at', 'history', 'count', 'n', 'label')
+local item = old[1]
+if old[2] == said then return {OK, id, item, old[9], call('HGET', P .. 'i:' .. item, 'need'), old[10]} end
+if tonumber(old[8]) >= tonumber(ARGV[8]) then return {TOO_OFTEN} end
+
+tally(item, old[4], old[5], -1)
+tally(item, value, severity, 1)
+local answers, needed, label = settle(item)
+-- Bodies are joined as text: decoding and encoding them here could change a number.
+local entry = '{"at":' .. old[6] .. ',"body":' .. old[3] .. '}'
+if old[7] ~= '' then entry = old[7] .. ',' .. entry end
+call('HSET', answer, 'said', said, 'body', body, 'value', value, 'severity', severity, 'at', NOW, 'history', entry,
+  'count', old[8] + 1, 'n', answers, 'label', label)
+return {OK, id, item, answers, needed, label}

@@ -1,0 +1,64 @@
+-- Leases the best items that a rater has not seen.
+--
+-- ARGV  max expiries, request (its leases are "<request>-<index>"), rater, count, milliseconds
+-- Returns {OK, lease, deadline, item, new (JSON), ...}, or {REUSED} for a request whose leases were answered long ago.
+-- Repeated with one request it returns those of its leases that are still held.
+
+local request, rater, want, ms = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local SWEEP = 1000
+
+local function describe(reply, lease, id, deadline)
+  table.insert(reply, lease)
+  table.insert(reply, deadline)
+  table.insert(reply, id)
+  table.insert(reply, call('HGET', P .. 'i:' .. id, 'new'))
+end
+
+local function granted_before(count)
+  local reply = {OK}
+  for index = 0, count - 1 do
+    local lease = request .. '-' .. index
+    local deadline = call('ZSCORE', P .. 'leases', lease)
+    if deadline then describe(reply, lease, call('HGET', P .. 'l:' .. lease, 'item'), deadline) end
+  end
+  return reply
+end
+
+local function reused()
+  local keys = {}
+  for index = 0, want - 1 do
+    table.insert(keys, P .. 'a:' .. request .. '-' .. index)
+    table.insert(keys, P .. 'l:' .. request .. '-' .. index)
+  end
+  return call('EXISTS', unpack(keys)) > 0
+end
+
+local function grant(lease, id, deadline)
+  call('HSET', P .. 'l:' .. lease, 'item', id, 'rater', rater, 'state', 'live')
+  call('ZADD', P .. 'leases', deadline, lease)
+  call('SADD', P .. 'seen:' .. rater, id)
+  call('HINCRBY', P .. 'i:' .. id, 'act', 1)
+  place(id)
+end
+
+local swept = sweep(SWEEP)
+local before = call('GET', P .. 'q:' .. request)
+if before then return granted_before(tonumber(before)) end
+if reused() then return {REUSED} end
+
+local chosen = pick(rater, want)
+while #chosen == 0 and swept == SWEEP do
+  swept = sweep(SWEEP)
+  chosen = pick(rater, want)
+end
+local reply = {OK}
+if #chosen == 0 then return reply end
+for i, id in ipairs(chosen) do
+  local lease = request .. '-' .. (i - 1)
+  grant(lease, id, NOW + ms)
+  describe(reply, lease, id, NOW + ms)
+end
+call('SADD', P .. 'raters', rater)
+call('HINCRBY', P .. 'stats', 'granted', #chosen)
+call('SET', P .. 'q:' .. request, #chosen, 'PX', WEEK_MS + ms)
+return reply

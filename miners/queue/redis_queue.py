@@ -1,0 +1,206 @@
+"""The queue on Redis or Valkey: one atomic Lua script per verb, time by the server's clock.
+
+Keys are described at the top of `lua/common.lua`. redis-py repeats a command whose reply was lost; every script is
+therefore idempotent by an id that the caller chose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from uuid import uuid4
+
+import redis
+
+from miners.queue import codec
+from miners.queue.checks import MAX_AMENDMENTS, check_count, check_items, check_name, check_task, lease_ms, request_key
+from miners.queue.labels import said
+from miners.queue.scripts import Code, Scripts, refuse_full, refuse_item
+from miners.queue.types import (
+    Answer,
+    Counts,
+    EnqueueOutcome,
+    Finding,
+    FindingKind,
+    Item,
+    Lease,
+    NewAnswer,
+    NewItem,
+    Receipt,
+)
+
+CHUNK = 256
+CHUNK_BYTES = 1_000_000
+PAGE = 200
+
+
+class RedisQueue:
+    """`Queue` and `Ledger` of one task on a Redis or Valkey server; thread-safe.
+
+    Args:
+        client: redis-py client with `decode_responses=True`, see `connect`.
+        task: name of the task; keys begin with "{hungjury:<task>}:", one cluster slot.
+        waiting_limit: most items that may wait at once.
+        max_expiries: an item whose leases ran out so often in a row, without an answer, is dead until `revive`.
+
+    Every method raises StoreUnavailableError when the server does not answer.
+    """
+
+    def __init__(
+        self, client: redis.Redis, task: str, *, waiting_limit: int = 1_000_000, max_expiries: int = 20
+    ) -> None:
+        self._task = check_task(task)
+        self._limit = waiting_limit
+        self._scripts = Scripts(client, f"{{hungjury:{task}}}:", max_expiries=max_expiries)
+
+    def enqueue(self, items: Sequence[NewItem]) -> list[EnqueueOutcome]:
+        """Adds items; see `Queue`. Long calls are cut into chunks, each added wholly or not at all.
+
+        Raises:
+            QueueFullError: the limit is reached, or the server is out of memory; chunks before it are in, and
+                repeating the call is harmless.
+            InputError: an item of another task.
+        """
+        check_items(items, self._task)
+        outcomes: list[EnqueueOutcome] = []
+        for chunk in codec.chunks(items, most=CHUNK, most_bytes=CHUNK_BYTES):
+            outcomes += self._enqueue_chunk(chunk)
+        return outcomes
+
+    def _enqueue_chunk(self, chunk: Sequence[NewItem]) -> list[EnqueueOutcome]:
+        args = [part for item in chunk for part in codec.pack_item(item)]
+        code, *reply = self._scripts.call("enqueue", uuid4().hex, self._limit, *args)
+        if code == Code.FULL:
+            refuse_full(reply[0], self._limit)
+        return reply
+
+    def lease(self, rater: str, *, count: int = 1, seconds: float = 300.0, request_id: str) -> list[Lease]:
+        """Leases the best items that this rater has not seen; see `Queue`.
+
+        Raises:
+            InputError: a bad argument, or a `request_id` from long ago.
+        """
+        request = request_key(rater, request_id)
+        reply = self._scripts.ask("claim", request, request, rater, check_count(count), lease_ms(seconds))
+        return codec.unpack_leases(reply, self._task)
+
+    def renew(self, lease_id: str, rater: str, *, seconds: float = 300.0) -> Lease:
+        """Holds on for another `seconds` from now.
+
+        Raises:
+            UnknownLeaseError, NotYoursError, LeaseExpiredError: it is not held by this rater now.
+            AnswerConflictError: it is answered already.
+        """
+        reply = self._ask("renew", lease_id, rater, lease_ms(seconds))
+        return codec.unpack_lease(reply, self._task)
+
+    def release(self, lease_id: str, rater: str, *, skip: bool = False) -> None:
+        """Gives the item back, as it stands in `Queue`; harmless for a lease that ran out.
+
+        Raises:
+            UnknownLeaseError, NotYoursError: no lease of this rater.
+            AnswerConflictError: it is answered already.
+        """
+        self._ask("release", lease_id, rater, int(skip))
+
+    def answer(self, lease_id: str, rater: str, body: NewAnswer) -> Receipt:
+        """Stores the answer; label and finding follow in the same write. The answer's id is its lease's id.
+
+        Raises:
+            UnknownLeaseError, NotYoursError, LeaseExpiredError: it is not held by this rater now.
+            AnswerConflictError: it is answered already with another body.
+        """
+        return codec.unpack_receipt(self._ask("answer", lease_id, rater, said(body), *codec.answer_args(body)))
+
+    def amend(self, answer_id: str, rater: str, body: NewAnswer) -> Receipt:
+        """Corrects an answer; label and finding follow in the same write.
+
+        Raises:
+            UnknownLeaseError, NotYoursError: no answer of this rater.
+            AnswerConflictError: it was corrected too often.
+        """
+        args = (said(body), *codec.answer_args(body), MAX_AMENDMENTS)
+        return codec.unpack_receipt(self._ask("amend", answer_id, rater, *args))
+
+    def reprioritise(
+        self, item_id: str, priority: float, *, why: str = "", parts: dict[str, float] | None = None
+    ) -> bool:
+        """Ranks an open item anew, higher or lower; with `parts`, the reasons are replaced as well.
+
+        Returns:
+            Whether it was open; done and dead items stay as they are.
+
+        Raises:
+            UnknownItemError: no such item.
+        """
+        rank = "" if parts is None else codec.rank_json(why, parts)
+        return self._on_item("reprioritise", item_id, repr(float(priority)), repr(-float(priority)), rank)
+
+    def revive(self, item_id: str) -> bool:
+        """Opens a dead item again.
+
+        Returns:
+            Whether it was dead.
+
+        Raises:
+            UnknownItemError: no such item.
+        """
+        return self._on_item("revive", item_id)
+
+    def sweep(self, limit: int = 1_000) -> int:
+        """Returns the items of at most `limit` expired leases; how many there were. Leasing does so by itself."""
+        return int(self._scripts.ask("sweep", "", limit)[0])
+
+    def counts(self) -> Counts:
+        """The queue in numbers, taken at one moment."""
+        return Counts(**dict(zip(Counts.model_fields, self._scripts.ask("counts", ""), strict=True)))
+
+    def top(self, count: int) -> list[Item]:
+        """The items that would be served next to a new rater, best first."""
+        ids = self._scripts.ask("page", "", "top", 0, count)
+        return [codec.unpack_item(whole) for whole in self._read(ids)]
+
+    def item(self, item_id: str) -> Item:
+        """One item with its whole history; UnknownItemError if there is none."""
+        found = list(self._read([item_id]))
+        if not found:
+            refuse_item(item_id)
+        return codec.unpack_item(found[0])
+
+    def findings(self, *, kind: FindingKind | None = None, offset: int = 0, count: int = 100) -> list[Finding]:
+        """Newest first."""
+        ids = self._scripts.ask("page", "", kind or "all", offset, count)
+        found = (codec.unpack_finding(whole) for whole in self._read(ids))
+        return [finding for finding in found if finding is not None]
+
+    def answers(self) -> Iterator[Answer]:
+        """Every accepted answer in its current form, oldest first."""
+        for ids in self._pages("log"):
+            for flat in self._scripts.ask("answers", "", *ids):
+                yield codec.unpack_answer(flat)
+
+    def items(self) -> Iterator[Item]:
+        """Every item in order of arrival, a page at a time."""
+        for ids in self._pages("ids"):
+            for whole in self._read(ids):
+                yield codec.unpack_item(whole)
+
+    def _ask(self, verb: str, lease_id: str, rater: str, *args: str | int) -> list[str]:
+        check_name(rater, "rater")
+        return self._scripts.ask(verb, lease_id, check_name(lease_id, "lease_id"), rater, *args)
+
+    def _on_item(self, verb: str, item_id: str, *args: str) -> bool:
+        code, *reply = self._scripts.call(verb, item_id, *args)
+        if code != Code.OK:
+            refuse_item(item_id)
+        return bool(reply[0])
+
+    def _pages(self, which: str) -> Iterator[list[str]]:
+        """Pages of an ordering that only ever grows at its end."""
+        offset = 0
+        while ids := self._scripts.ask("page", "", which, offset, PAGE):
+            yield ids
+            offset += len(ids)
+
+    def _read(self, ids: Sequence[str]) -> Iterator[list[list[str]]]:
+        for at in range(0, len(ids), PAGE):
+            yield from filter(None, self._scripts.ask("items", "", *ids[at : at + PAGE]))
