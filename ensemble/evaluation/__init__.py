@@ -1,0 +1,1 @@
+"""How good the members are, and how independent."""

@@ -1,0 +1,79 @@
+"""The keyword-plus-embedding member: lexicon groups and a frozen sentence embedding under one linear model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from ensemble.calibration import Platt
+from ensemble.members.hashing import file_sha256, version_of
+from ensemble.members.lexicon import LexiconMatcher
+from ensemble.members.onnx_text import OnnxTextModel
+from ensemble.scorer import FloatArray, Member
+from ensemble.tasks.task import Lexicon
+from ensemble.text import Text
+
+KIND = "keyword"
+EMBEDDING_SCALE = 10.0
+"""Unit-length embeddings have entries near 0.05; scaled, one penalty suits them and the counts."""
+
+FILES = ("head.safetensors", "lexicon.json", "embedder/model.onnx", "embedder/tokenizer.json")
+
+
+class KeywordFile(BaseModel):
+    """`keyword.json`: calibration, and the version over head, lexicon, embedder and calibration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = KIND
+    calibration: Platt
+    version: str
+
+    @classmethod
+    def build(cls, directory: Path, calibration: Platt, *, name: str = KIND) -> KeywordFile:
+        """Hashes everything that the numbers depend on."""
+        parts = [file_sha256(directory / file) for file in FILES]
+        return cls(name=name, calibration=calibration, version=version_of([parts, calibration.model_dump()]))
+
+
+class KeywordFeatures:
+    """What the linear model sees."""
+
+    def __init__(self, lexicon: Lexicon, embedder: OnnxTextModel) -> None:
+        self._lexicon, self._embedder = LexiconMatcher(lexicon), embedder
+
+    def __call__(self, texts: Sequence[Text]) -> FloatArray:
+        """Shape (len(texts), groups + embedding): log(1 + hits) of every group, then the scaled embedding."""
+        hits = np.log1p(self._lexicon.counts([text.text for text in texts]))
+        embedding = self._embedder.mean(texts, with_context=False) * EMBEDDING_SCALE
+        return np.hstack([hits, embedding])
+
+
+class KeywordScorer:
+    """Scorer with one column."""
+
+    def __init__(self, directory: Path, *, threads: int = 1, device: str | None = None) -> None:
+        """Loads `keyword.json`, the head, the lexicon and the embedder from `directory`."""
+        from safetensors.numpy import load_file
+
+        self._file = KeywordFile.model_validate_json((directory / "keyword.json").read_bytes())
+        lexicon = Lexicon.model_validate_json((directory / "lexicon.json").read_bytes())
+        embedder = OnnxTextModel(directory / "embedder", threads=threads, device=device)
+        self._features = KeywordFeatures(lexicon, embedder)
+        self._head = load_file(directory / "head.safetensors")
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The keyword member."""
+        return (Member(self._file.name, KIND, self._file.version),)
+
+    def score(self, texts: Sequence[Text]) -> FloatArray:
+        """Calibrated P(yes), shape (len(texts), 1)."""
+        raw = self._features(texts) @ self._head["weight"] + self._head["bias"]
+        return self._file.calibration(raw)[:, None]
+
+    def close(self) -> None:
+        """Nothing to give back beyond memory."""

@@ -1,0 +1,101 @@
+"""Texts through a BERT-like ONNX model: tokenise, run, join windows. Shared by encoder and embedder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.errors import ArtifactError
+from ensemble.members.windows import Window, WindowTokenizer, pad
+from ensemble.scorer import FloatArray
+from ensemble.text import Text
+
+_BATCH_TOKENS = 4096
+"""Padded tokens in one run: above it batching gains nothing on a CPU and costs memory."""
+
+
+class OnnxTextModel:
+    """Tokeniser and ONNX session of one BERT-like model."""
+
+    def __init__(self, directory: Path, *, threads: int = 1, device: str | None = None) -> None:
+        """Opens `model.onnx` and `tokenizer.json` in `directory`.
+
+        Args:
+            directory: holds the two files.
+            threads: ONNX Runtime's intra-op threads.
+            device: "cuda" asks for the GPU and fails without one; otherwise the CPU.
+
+        Raises:
+            ArtifactError: a file is missing or unreadable, or the GPU cannot be had.
+        """
+        try:
+            self._tokenizer = WindowTokenizer(directory / "tokenizer.json")
+            self._session = _session(directory / "model.onnx", threads, device)
+        except ArtifactError:
+            raise
+        except Exception as error:
+            raise ArtifactError(f"cannot load the model in {directory}: {error}") from error
+
+    def run(self, windows: Sequence[Window]) -> NDArray[np.float32]:
+        """Model outputs, shape (len(windows), outputs), in the given order."""
+        order = sorted(range(len(windows)), key=lambda index: len(windows[index].ids))
+        outputs: dict[int, NDArray[np.float32]] = {}
+        for batch in _batches(order, windows):
+            outputs |= dict(zip(batch, self._run_batch([windows[index] for index in batch]), strict=True))
+        return np.stack([outputs[index] for index in range(len(windows))])
+
+    def _run_batch(self, batch: Sequence[Window]) -> NDArray[np.float32]:
+        output: NDArray[np.float32] = self._session.run(None, pad(batch))[0]
+        return output
+
+    def highest(self, texts: Sequence[Text], *, with_context: bool) -> FloatArray:
+        """First output of each text, the highest over its windows, shape (len(texts),)."""
+        windows = self._tokenizer.windows(texts, with_context=with_context)
+        result = np.full(len(texts), -np.inf)
+        np.maximum.at(result, [window.row for window in windows], self.run(windows)[:, 0].astype(np.float64))
+        return result
+
+    def mean(self, texts: Sequence[Text], *, with_context: bool) -> FloatArray:
+        """Outputs of each text, averaged over its windows, shape (len(texts), outputs)."""
+        windows = self._tokenizer.windows(texts, with_context=with_context)
+        outputs = self.run(windows).astype(np.float64)
+        rows = np.array([window.row for window in windows])
+        total = np.zeros((len(texts), outputs.shape[1]))
+        np.add.at(total, rows, outputs)
+        return np.asarray(total / np.bincount(rows, minlength=len(texts))[:, None], dtype=np.float64)
+
+
+def _session(path: Path, threads: int, device: str | None):  # type: ignore[no-untyped-def]  # noqa: ANN202 - onnxruntime has no types
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = False  # varied shapes would grow the arena without end
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores are shared with Ray
+    options.log_severity_level = 3
+    providers = ["CUDAExecutionProvider"] if device == "cuda" else ["CPUExecutionProvider"]
+    session = ort.InferenceSession(str(path), options, providers=providers)
+    if device == "cuda" and "CUDAExecutionProvider" not in session.get_providers():
+        raise ArtifactError(f"no usable GPU for {path.name}; leave the member's device empty to use the CPU")
+    return session
+
+
+def _batches(order: Sequence[int], windows: Sequence[Window]) -> list[list[int]]:
+    """Windows of like length together, each batch within the token budget."""
+    batches: list[list[int]] = []
+    for index in order:
+        length = len(windows[index].ids)
+        if not batches or (len(batches[-1]) + 1) * length > _BATCH_TOKENS:
+            batches.append([])
+        batches[-1].append(index)
+    return batches
+
+
+def default_threads() -> int:
+    """Half the machine's cores, at least one: Ray and the other members need the rest."""
+    return max(1, (os.cpu_count() or 2) // 2)

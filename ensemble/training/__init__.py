@@ -1,0 +1,1 @@
+"""Fitting members and panel; torch lives here and in `ensemble.members`."""

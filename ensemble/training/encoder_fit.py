@@ -1,0 +1,125 @@
+"""Fine-tuning the encoder with torch, and exporting it for ONNX Runtime."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from ensemble.errors import ArtifactError
+from ensemble.members.onnx_text import OnnxTextModel
+from ensemble.members.windows import WindowTokenizer, pad
+from ensemble.scorer import FloatArray
+from ensemble.text import LabelledText
+from ensemble.training.bert import Classifier, export, load_base, minilm_path
+
+PARITY_TOLERANCE = 1e-3
+"""Largest difference of logits between torch and ONNX Runtime that an export may show."""
+
+
+class EncoderRecipe(BaseModel):
+    """How the encoder is fine-tuned.
+
+    Attributes:
+        learning_rate: peak, of the base; the fresh head learns 20 times faster.
+        warmup: share of the steps over which the rate rises before it falls linearly to 0.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: int = 6
+    learning_rate: float = 1e-4
+    batch_size: int = 16
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+
+
+def fit_encoder(
+    rows: Sequence[LabelledText],
+    directory: Path,
+    *,
+    recipe: EncoderRecipe | None = None,
+    seed: int = 0,
+    progress: Callable[[float], None] = lambda _: None,
+) -> None:
+    """Fine-tunes the packaged MiniLM on labelled rows and writes `model.onnx` and `tokenizer.json`.
+
+    Args:
+        rows: training rows, both labels present.
+        directory: where the export goes.
+        recipe: hyper-parameters.
+        seed: fixes initial head, dropout and order.
+        progress: told the share done, 0 to 1.
+
+    Raises:
+        ArtifactError: the export does not give torch's numbers.
+    """
+    recipe = recipe or EncoderRecipe()
+    torch.manual_seed(seed)
+    base = minilm_path()
+    model = Classifier(load_base(base))
+    tokenizer = WindowTokenizer(base / "tokenizer.json")
+    _train(model, tokenizer, rows, recipe, seed, progress)
+    export(model, base / "tokenizer.json", directory)
+    _check_parity(model, tokenizer, rows[:32], directory)
+
+
+def _inputs(tokenizer: WindowTokenizer, rows: Sequence[LabelledText]) -> tuple[torch.Tensor, ...]:
+    """Ids, mask and segments of each row's first window, each (rows, tokens)."""
+    first = {window.row: window for window in reversed(tokenizer.windows(rows, with_context=True))}
+    arrays = pad([first[row] for row in range(len(rows))])
+    return tuple(torch.from_numpy(array) for array in arrays.values())
+
+
+def _train(
+    model: Classifier,
+    tokenizer: WindowTokenizer,
+    rows: Sequence[LabelledText],
+    recipe: EncoderRecipe,
+    seed: int,
+    progress: Callable[[float], None],
+) -> None:
+    rate = recipe.learning_rate
+    groups = [{"params": model.base.parameters(), "lr": rate}, {"params": model.head.parameters(), "lr": 20 * rate}]
+    optimiser = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
+    steps = recipe.epochs * math.ceil(len(rows) / recipe.batch_size)
+    warm = max(1, int(recipe.warmup * steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: min((step + 1) / warm, (steps - step) / max(1, steps - warm))
+    )
+    rng = np.random.default_rng(seed)
+    model.train()
+    done = 0
+    for _ in range(recipe.epochs):
+        order = rng.permutation(len(rows))
+        for start in range(0, len(rows), recipe.batch_size):
+            batch = [rows[index] for index in order[start : start + recipe.batch_size]]
+            target = torch.tensor([[float(row.label)] for row in batch])
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(model(*_inputs(tokenizer, batch)), target)
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
+            optimiser.step()
+            schedule.step()
+            done += 1
+            progress(done / steps)
+    model.eval()
+
+
+def torch_logits(model: Classifier, tokenizer: WindowTokenizer, rows: Sequence[LabelledText]) -> FloatArray:
+    """Logits of the torch model, shape (len(rows),): the reference for the export."""
+    with torch.inference_mode():
+        return np.asarray(model(*_inputs(tokenizer, rows))[:, 0].double().numpy(), dtype=np.float64)
+
+
+def _check_parity(model: Classifier, tokenizer: WindowTokenizer, rows: Sequence[LabelledText], directory: Path) -> None:
+    exported = OnnxTextModel(directory, threads=1).highest(rows, with_context=True)
+    difference = float(np.abs(exported - torch_logits(model, tokenizer, rows)).max())
+    if not difference <= PARITY_TOLERANCE:
+        raise ArtifactError(
+            f"the exported encoder differs from torch by {difference:.2g} in its logits; "
+            f"the limit is {PARITY_TOLERANCE:.0e}; check the torch, onnx and onnxruntime versions"
+        )

@@ -1,0 +1,32 @@
+"""Fitting the keyword-plus-embedding member."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ensemble.calibration import fit_platt
+from ensemble.members.keyword import KeywordFeatures, KeywordFile
+from ensemble.members.onnx_text import OnnxTextModel
+from ensemble.tasks.task import Task
+from ensemble.text import LabelledText
+from ensemble.training.bert import MeanPooled, export, load_base, minilm_path
+from ensemble.training.linear import fit_linear
+
+
+def fit_keyword(
+    task: Task, train: Sequence[LabelledText], calibration: Sequence[LabelledText], directory: Path, *, threads: int = 1
+) -> None:
+    """Exports the embedder, fits the head on `train`, calibrates on `calibration`, writes all into `directory`."""
+    from safetensors.numpy import save_file
+
+    base = minilm_path()
+    export(MeanPooled(load_base(base)), base / "tokenizer.json", directory / "embedder")
+    (directory / "lexicon.json").write_text(task.lexicon.model_dump_json(indent=1), encoding="utf-8")
+    features = KeywordFeatures(task.lexicon, OnnxTextModel(directory / "embedder", threads=threads))
+    weight, bias = fit_linear(features(train), train)
+    save_file({"weight": weight, "bias": np.array([bias])}, directory / "head.safetensors")
+    platt = fit_platt(features(calibration) @ weight + bias, [row.label for row in calibration])
+    (directory / "keyword.json").write_text(KeywordFile.build(directory, platt).model_dump_json(indent=1))
