@@ -1,0 +1,147 @@
+"""The process that speaks HTTP: fans out to the member groups, joins what they answer, and stands before the queue."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from ray import serve
+from ray.serve import Application
+from ray.serve.handle import DeploymentHandle
+
+from ensemble.errors import ArtifactError, MemberUnavailableError
+from ensemble.panel import Joint
+from ensemble.scorer import Member
+from ensemble.tasks.task import load_task
+from ensemble.verdict import Verdict
+from miners.queue.connect import Store
+from service import metrics as m
+from service.config import Config
+from service.deployments.groups import asker, start_watching
+from service.deployments.metrics import RayMetrics
+from service.http import build_api
+from service.metrics import Both, Recorder
+from service.panel import Group, ServicePanel, WireText
+from service.services import Services
+
+LANGUAGE_MODEL = "language_model"
+"""The group whose model can write texts."""
+
+REDIS_URL = "HUNGJURY_REDIS_URL"
+
+
+class IngressReplica:
+    """Holds the handles; other programs of the cluster call `score_texts` and `generate`."""
+
+    def __init__(
+        self,
+        config: Config,
+        joint: Joint,
+        members: Mapping[str, tuple[Member, ...]],
+        handles: Mapping[str, DeploymentHandle],
+    ) -> None:
+        """Connects to the queue's store.
+
+        Raises:
+            ArtifactError: members and joint do not fit.
+            StoreRefusedError: the store would lose answers.
+        """
+        self._config, self._handles, self._recorder = config, handles, Recorder()
+        self._metrics = Both(self._recorder, RayMetrics())
+        groups = [
+            Group(name, members[name], config.group(name).deadline_seconds, asker(handle))
+            for name, handle in handles.items()
+        ]
+        self._panel = ServicePanel(groups, joint, self._metrics)
+        self._store = Store(redis_url(config))
+        self._store.check()
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        """The HTTP application; called by Serve in the replica's event loop."""
+        self._stops = start_watching(self._panel, list(self._handles.values()), self._metrics)
+        task = load_task(self._config.task)
+        queue = self._store.queue(task.name, waiting_limit=self._config.queue.waiting_limit)
+        services = Services(
+            score=self._panel.verdicts,
+            queue=queue,
+            ledger=queue,
+            keys=self._store.keys,
+            task=task,
+            config=self._config,
+            groups_answered=lambda: {group.name: group.answered for group in self._panel.groups},
+            recorder=self._recorder,
+        )
+        return build_api(services, self._metrics)
+
+    async def score_texts(self, texts: Sequence[WireText]) -> list[dict[str, Any]]:
+        """Verdicts as dicts, in order; the same path as over HTTP, without its limits on size and number.
+
+        Raises:
+            MemberUnavailableError: no member answered.
+        """
+        limit = self._config.server.max_inputs
+        verdicts: list[Verdict] = []
+        for start in range(0, len(texts), limit):
+            verdicts += await self._panel.verdicts(texts[start : start + limit])
+        return [verdict.model_dump() for verdict in verdicts]
+
+    async def generate(
+        self, prompts: Sequence[str], seed: int, max_new_tokens: int, temperature: float = 1.0, top_p: float = 0.95
+    ) -> list[str]:
+        """Continuations of the prompts by the judge's language model.
+
+        Raises:
+            MemberUnavailableError: there is none, or it does not answer.
+        """
+        handle = self._handles.get(LANGUAGE_MODEL)
+        if handle is None:
+            raise MemberUnavailableError("no member group here has a language model")
+        texts: list[str] = await handle.generate.remote(
+            list(prompts), max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p, seed=seed
+        )
+        self._metrics.add(m.GENERATED, len(texts))
+        return texts
+
+    async def members(self) -> list[dict[str, str]]:
+        """Who is on the panel: name, kind, version, in the panel's order."""
+        return [{"name": one.name, "kind": one.kind, "version": one.version} for one in self._panel.members]
+
+    async def replica_pids(self) -> dict[str, int]:
+        """Process of one replica of every member group, and of this one."""
+        pids = {name: await handle.ping.remote() for name, handle in self._handles.items()}
+        return {**pids, "ingress": os.getpid()}
+
+
+def redis_url(config: Config) -> str:
+    """Where the queue is kept.
+
+    Raises:
+        ArtifactError: neither the configuration nor the environment says.
+    """
+    configured = config.redis.url.get_secret_value() if config.redis.url else os.environ.get(REDIS_URL)
+    if not configured:
+        raise ArtifactError(f"the queue's address is not known: set redis.url or {REDIS_URL} on every node")
+    return configured
+
+
+def bind_ingress(
+    config: Config, joint: Joint, members: Mapping[str, tuple[Member, ...]], scorers: Mapping[str, Application]
+) -> Application:
+    """The ingress over the groups' deployments.
+
+    It bounds its own line, so that refusals have the service's error shape; Serve's bounds behind it are twice as wide.
+    """
+    server = config.server
+    requests = 2 * (server.max_ongoing_requests + server.max_queued_requests)
+    deployment = serve.deployment(serve.ingress()(IngressReplica)).options(
+        name="ingress",
+        num_replicas=server.replicas,
+        ray_actor_options={"num_cpus": server.num_cpus},
+        max_ongoing_requests=requests,
+        max_queued_requests=requests,
+        health_check_period_s=5,
+        health_check_timeout_s=30,
+    )
+    return deployment.bind(config, joint, members, scorers)

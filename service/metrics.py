@@ -1,0 +1,204 @@
+"""Numbers about the running service: what is counted, and a recorder that keeps them in this process.
+
+Tags are few and small (member, group, reason, decision, kind), never ids or texts.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, Protocol
+
+from miners.queue.types import Counts
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+SECONDS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+SIZES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
+SHARES: Final = (0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number.
+
+    Attributes:
+        name: as exported, e.g. `hungjury_texts`.
+        kind: counter (only grows), gauge (now), histogram (distribution over `bounds`, upper bounds of its buckets).
+        help: what it counts, and its unit.
+        tags: names of its tags, always all given.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    tags: tuple[str, ...] = ()
+    bounds: tuple[float, ...] = ()
+
+
+TEXTS = Metric("hungjury_texts", "counter", "Texts scored, by member.", ("member",))
+SCORE_SECONDS = Metric("hungjury_member_seconds", "histogram", "Seconds from asking to answer.", ("group",), SECONDS)
+FORWARD_SECONDS = Metric("hungjury_forward_seconds", "counter", "Seconds spent in forward passes.", ("group",))
+BATCH_TEXTS = Metric("hungjury_batch_texts", "histogram", "Texts in one forward pass.", ("group",), SIZES)
+REQUEST_TEXTS = Metric("hungjury_request_texts", "histogram", "Texts in one scoring request.", (), SIZES)
+FAILURES = Metric("hungjury_failures", "counter", "Times a group did not answer, by reason.", ("group", "reason"))
+VERDICTS = Metric("hungjury_verdicts", "counter", "Verdicts given.", ("decision", "degraded"))
+DISAGREEMENT = Metric("hungjury_disagreement", "histogram", "Disagreement of verdicts, 0 to 1.", (), SHARES)
+GENERATED = Metric("hungjury_generated_texts", "counter", "Texts that the language model wrote.")
+GROUP_UP = Metric("hungjury_group_up", "gauge", "1 where the group answers, 0 where not.", ("group",))
+REFUSED = Metric("hungjury_refused_requests", "counter", "Requests refused, by reason.", ("reason",))
+QUEUE_ITEMS = Metric("hungjury_queue_items", "gauge", "Items by state: waiting, done, dead.", ("state",))
+QUEUE_LEASED = Metric("hungjury_queue_leases_live", "gauge", "Leases held now.")
+QUEUE_LEASES = Metric("hungjury_queue_leases", "gauge", "Leases so far: granted, released, expired.", ("outcome",))
+QUEUE_ANSWERS = Metric("hungjury_queue_answers", "gauge", "Answers so far.")
+QUEUE_RATERS = Metric("hungjury_queue_raters", "gauge", "Raters that have answered.")
+FINDINGS = Metric("hungjury_findings", "gauge", "Findings so far, FN or FP.", ("kind",))
+QUEUE_UP = Metric("hungjury_queue_up", "gauge", "1 where the queue's store answers, 0 where not.")
+
+ALL: Final = (
+    TEXTS,
+    SCORE_SECONDS,
+    FORWARD_SECONDS,
+    BATCH_TEXTS,
+    REQUEST_TEXTS,
+    FAILURES,
+    VERDICTS,
+    DISAGREEMENT,
+    GENERATED,
+    GROUP_UP,
+    REFUSED,
+    QUEUE_ITEMS,
+    QUEUE_LEASED,
+    QUEUE_LEASES,
+    QUEUE_ANSWERS,
+    QUEUE_RATERS,
+    FINDINGS,
+    QUEUE_UP,
+)
+
+
+class Metrics(Protocol):
+    """Takes numbers in; never raises for them, never blocks."""
+
+    def add(self, metric: Metric, amount: float = 1.0, **tags: str) -> None:
+        """Adds to a counter."""
+
+    def set(self, metric: Metric, value: float, **tags: str) -> None:
+        """Sets a gauge."""
+
+    def observe(self, metric: Metric, value: float, **tags: str) -> None:
+        """Puts a value into a histogram."""
+
+
+@dataclass
+class _Distribution:
+    count: int = 0
+    total: float = 0.0
+    buckets: list[int] = field(default_factory=list)
+
+
+class Recorder:
+    """Keeps the numbers in this process. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock, self._started = threading.Lock(), time.monotonic()
+        self._values: dict[Metric, dict[tuple[str, ...], float]] = {}
+        self._distributions: dict[Metric, dict[tuple[str, ...], _Distribution]] = {}
+
+    def add(self, metric: Metric, amount: float = 1.0, **tags: str) -> None:
+        """Adds to a counter."""
+        key = tuple(tags[name] for name in metric.tags)
+        with self._lock:
+            series = self._values.setdefault(metric, {})
+            series[key] = series.get(key, 0.0) + amount
+
+    def set(self, metric: Metric, value: float, **tags: str) -> None:
+        """Sets a gauge."""
+        with self._lock:
+            self._values.setdefault(metric, {})[tuple(tags[name] for name in metric.tags)] = value
+
+    def observe(self, metric: Metric, value: float, **tags: str) -> None:
+        """Puts a value into a histogram."""
+        key = tuple(tags[name] for name in metric.tags)
+        with self._lock:
+            empty = _Distribution(buckets=[0] * (len(metric.bounds) + 1))
+            series = self._distributions.setdefault(metric, {}).setdefault(key, empty)
+            series.count, series.total = series.count + 1, series.total + value
+            series.buckets[bisect_left(metric.bounds, value)] += 1
+
+    def value(self, metric: Metric, **tags: str) -> float:
+        """Current value of a counter or gauge; 0 where nothing was ever recorded."""
+        with self._lock:
+            return self._values.get(metric, {}).get(tuple(tags[name] for name in metric.tags), 0.0)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything as JSON: `{"uptime_seconds": s, "metrics": {name: [{"tags": {...}, ...numbers}]}}`.
+
+        Counters and gauges carry `value`; histograms `count`, `mean` and `buckets` (upper bound -> how many, the last
+        one without a bound).
+        """
+        with self._lock:
+            plain = {
+                metric.name: [{"tags": _tags(metric, key), "value": value} for key, value in series.items()]
+                for metric, series in self._values.items()
+            }
+            spread = {
+                metric.name: [{"tags": _tags(metric, key), **_shape(metric, d)} for key, d in series.items()]
+                for metric, series in self._distributions.items()
+            }
+        return {"uptime_seconds": time.monotonic() - self._started, "metrics": {**plain, **spread}}
+
+
+class Both:
+    """Hands every number to several recipients, e.g. this process's recorder and the cluster's exporter."""
+
+    def __init__(self, *recipients: Metrics) -> None:
+        self._recipients = recipients
+
+    def add(self, metric: Metric, amount: float = 1.0, **tags: str) -> None:
+        """Adds to a counter."""
+        for recipient in self._recipients:
+            recipient.add(metric, amount, **tags)
+
+    def set(self, metric: Metric, value: float, **tags: str) -> None:
+        """Sets a gauge."""
+        for recipient in self._recipients:
+            recipient.set(metric, value, **tags)
+
+    def observe(self, metric: Metric, value: float, **tags: str) -> None:
+        """Puts a value into a histogram."""
+        for recipient in self._recipients:
+            recipient.observe(metric, value, **tags)
+
+
+def publish_counts(metrics: Metrics, counts: Counts) -> None:
+    """The queue's numbers as gauges."""
+    for state, items in (("waiting", counts.waiting), ("done", counts.done), ("dead", counts.dead)):
+        metrics.set(QUEUE_ITEMS, items, state=state)
+    outcomes = {
+        "granted": counts.leases_granted,
+        "released": counts.leases_released,
+        "expired": counts.leases_expired,
+    }
+    for outcome, leases in outcomes.items():
+        metrics.set(QUEUE_LEASES, leases, outcome=outcome)
+    metrics.set(QUEUE_LEASED, counts.leased)
+    metrics.set(QUEUE_ANSWERS, counts.answers)
+    metrics.set(QUEUE_RATERS, counts.raters)
+    metrics.set(FINDINGS, counts.findings_fn, kind="FN")
+    metrics.set(FINDINGS, counts.findings_fp, kind="FP")
+
+
+def _tags(metric: Metric, key: tuple[str, ...]) -> dict[str, str]:
+    return dict(zip(metric.tags, key, strict=True))
+
+
+def _shape(metric: Metric, distribution: _Distribution) -> dict[str, Any]:
+    bounds = [*map(str, metric.bounds), "more"]
+    return {
+        "count": distribution.count,
+        "mean": distribution.total / distribution.count,
+        "buckets": dict(zip(bounds, distribution.buckets, strict=True)),
+    }

@@ -1,0 +1,25 @@
+"""How Ray Serve is tuned: environment variables that must be set before Ray is imported, in one place.
+
+The plain profile keeps Serve's own Python proxy, which runs wherever Ray does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+PLAIN: Mapping[str, str] = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing leaves the machine
+    "RAY_SERVE_LOG_TO_STDERR": "0",
+    # Calls between deployments over gRPC take about 1 ms instead of 5 on two cores.
+    "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",
+    "RAY_SERVE_PROXY_USE_GRPC": "1",
+    # Room for a request at its limits (256 texts of 20,000 characters, four bytes each), pickled.
+    "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(64 * 1024 * 1024),
+}
+
+
+def apply_profile(profile: Mapping[str, str] = PLAIN) -> None:
+    """Sets what is not set yet; call before anything imports Ray."""
+    for name, value in profile.items():
+        os.environ.setdefault(name, value)

@@ -1,0 +1,51 @@
+"""What admins read over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query
+from starlette.concurrency import run_in_threadpool
+
+from miners.queue.types import FindingKind
+from service.auth import Administering
+from service.schemas import FindingsResponse, ItemResponse, QueueResponse, SummaryResponse
+from service.services import Services, services
+
+router = APIRouter(prefix="/v1", tags=["admin"])
+
+Given = Annotated[Services, Depends(services)]
+
+
+@router.get("/queue", response_model=QueueResponse, summary="The queue in numbers, and its top")
+async def queue(_: Administering, given: Given, top: Annotated[int, Query(ge=0, le=1000)] = 0) -> Any:
+    """Counts; with `top`, also the items that would be served next to a new rater."""
+    counts = await run_in_threadpool(given.ledger.counts)
+    items = await run_in_threadpool(given.ledger.top, top) if top else []
+    return {**counts.model_dump(), "top": items}
+
+
+@router.get("/findings", response_model=FindingsResponse, summary="Items on which the deployed member is wrong")
+async def findings(
+    _: Administering,
+    given: Given,
+    kind: FindingKind | None = None,
+    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+    count: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Any:
+    """Newest first. FN: label yes, passed. FP: label no, flagged."""
+    found = await run_in_threadpool(given.ledger.findings, kind=kind, offset=offset, count=count)
+    return {"findings": found, "offset": offset, "count": len(found)}
+
+
+@router.get("/items/{item_id}", response_model=ItemResponse, summary="One item with its whole history")
+async def item(item_id: Annotated[str, Path(min_length=1, max_length=128)], _: Administering, given: Given) -> Any:
+    """Verdict, provenance, answers and their corrections."""
+    found = await run_in_threadpool(given.ledger.item, item_id)
+    return {**found.model_dump(), "item_id": item_id}
+
+
+@router.get("/metrics/summary", response_model=SummaryResponse, summary="Numbers for a person")
+async def summary(_: Administering, given: Given) -> Any:
+    """What this replica has counted since it started, and the queue as it is now."""
+    return {**given.recorder.snapshot(), "queue": await run_in_threadpool(given.ledger.counts)}

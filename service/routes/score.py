@@ -1,0 +1,66 @@
+"""Scoring over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from ensemble.text import check_text
+from service.admission import Admission
+from service.auth import Scoring
+from service.http_errors import ApiError
+from service.json_request import StrictRoute
+from service.json_response import SafeJSONResponse
+from service.schemas import ScoreRequest, ScoreResponse
+from service.services import Services, services
+
+router = APIRouter(prefix="/v1", tags=["score"], route_class=StrictRoute)
+
+
+@router.post("/score", response_model=ScoreResponse, summary="Verdicts for texts, in input order")
+async def score(
+    body: ScoreRequest, request: Request, _: Scoring, given: Annotated[Services, Depends(services)]
+) -> Response:
+    """Every member's probability, the panel's posterior, how much they disagree, and the decision.
+
+    A member that did not answer in time is named in `degraded`; the decision is then `flag`.
+    """
+    check_request(body, given)
+    admission: Admission = request.app.state.admission
+    texts = [(one.text, one.context or "") for one in body.inputs]
+    async with admission.turn():
+        verdicts = await given.score(texts, [one.id for one in body.inputs])
+    content = {"verdicts": [verdict.model_dump() for verdict in verdicts], "task": given.task.name}
+    return SafeJSONResponse(content)
+
+
+def check_request(body: ScoreRequest, given: Services) -> None:
+    """Refuses what is too much or no text.
+
+    Raises:
+        ApiError: 413 for too many or too long, 422 for an unknown task.
+        InputError: a text that no member can read.
+    """
+    limits = given.config.server
+    if len(body.inputs) > limits.max_inputs:
+        message = f"inputs: {len(body.inputs):,} texts; the limit is {limits.max_inputs:,} in one request"
+        raise ApiError(413, "too_many_inputs", message, field="inputs")
+    if body.task not in {None, given.task.name}:
+        raise ApiError(422, "unknown_task", f"task: only {given.task.name!r} is served here", field="task")
+    for i, one in enumerate(body.inputs):
+        for name, text in (("text", one.text), ("context", one.context or "")):
+            check_length(text, f"inputs[{i}].{name}", limits.max_text_chars)
+            check_text(text, field=f"inputs[{i}].{name}", allow_empty=name == "context")
+
+
+def check_length(text: str, field: str, limit: int) -> None:
+    """Refuses a text that is too long.
+
+    Raises:
+        ApiError: 413.
+    """
+    if len(text) > limit:
+        message = f"{field}: {len(text):,} characters; the limit is {limit:,}"
+        raise ApiError(413, "text_too_long", message, field=field)

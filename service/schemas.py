@@ -1,0 +1,140 @@
+"""Bodies of requests and responses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ensemble.verdict import Verdict
+from miners.queue.types import Counts, Finding, Item, Lease, NewAnswer
+from service.services import Role
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class ScoreInput(_Request):
+    """A text to score, optionally the context that it continues, and the caller's id for it."""
+
+    text: str
+    context: str | None = None
+    id: str | None = Field(default=None, min_length=1, max_length=256)
+
+
+class ScoreRequest(_Request):
+    """Texts to score, answered in order."""
+
+    inputs: list[ScoreInput] = Field(min_length=1)
+    task: str | None = None
+
+
+class ScoreResponse(BaseModel):
+    """One verdict an input, in order."""
+
+    verdicts: list[Verdict]
+    task: str
+
+
+class LeaseRequest(_Request):
+    """How many items, and for how long; `seconds` defaults to the configured time."""
+
+    count: int = Field(default=1, ge=1)
+    seconds: float | None = Field(default=None, gt=0)
+
+
+class RenewRequest(_Request):
+    """For how long from now; defaults to the configured time."""
+
+    seconds: float | None = Field(default=None, gt=0)
+
+
+class ReleaseRequest(_Request):
+    """With `skip`, this rater is not offered the item again."""
+
+    skip: bool = False
+
+
+class AnswerRequest(NewAnswer):
+    """What a rater says; severity is 0 (none) to 4 (fatal or maiming)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class LeasesResponse(BaseModel):
+    """Items held now; empty where nothing is due for this rater."""
+
+    leases: list[Lease]
+
+
+class LeaseResponse(BaseModel):
+    """The hold as it is now."""
+
+    lease: Lease
+
+
+class ReleaseResponse(BaseModel):
+    """The item is given back."""
+
+    released: bool = True
+
+
+class QueueResponse(Counts):
+    """Counts, and the items served next to a new rater, best first."""
+
+    top: list[Item]
+
+
+class FindingsResponse(BaseModel):
+    """Findings, newest first."""
+
+    findings: list[Finding]
+    offset: int
+    count: int
+
+
+class ItemResponse(Item):
+    """One item with its whole history."""
+
+    item_id: str
+
+
+class TaskResponse(BaseModel):
+    """The question as a labeler needs it; the guideline is Markdown."""
+
+    name: str
+    question: str
+    yes: str
+    no: str
+    guideline: str
+
+
+class MeResponse(BaseModel):
+    """Whose key this is."""
+
+    id: str
+    name: str
+    role: Role
+
+
+class HealthResponse(BaseModel):
+    """Alive."""
+
+    status: str = "alive"
+
+
+class ReadyResponse(BaseModel):
+    """Ready to score; what is not yet is false."""
+
+    ready: bool
+    members: dict[str, bool]
+    queue: bool
+
+
+class SummaryResponse(BaseModel):
+    """Numbers of this replica since it started, and the queue now."""
+
+    uptime_seconds: float
+    metrics: dict[str, list[dict[str, Any]]]
+    queue: Counts
