@@ -13,8 +13,9 @@ import redis
 
 from miners.queue import codec
 from miners.queue.checks import MAX_AMENDMENTS, check_count, check_items, check_name, check_task, lease_ms, request_key
+from miners.queue.codes import Code, refuse_full, refuse_item
 from miners.queue.labels import said
-from miners.queue.scripts import Code, Scripts, refuse_full, refuse_item
+from miners.queue.scripts import Scripts
 from miners.queue.types import (
     Answer,
     Counts,

@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
 from functools import cache
 from importlib.resources import files
-from typing import Any, NoReturn
+from typing import Any
 
 import redis
 from redis.commands.core import Script
 
 from ensemble.errors import InputError
-from miners.errors import (
-    AnswerConflictError,
-    LeaseExpiredError,
-    NotYoursError,
-    QueueFullError,
-    UnknownItemError,
-    UnknownLeaseError,
-)
-from miners.queue.checks import MAX_AMENDMENTS
+from miners.queue.codes import Code, refuse
 from miners.queue.guard import guarded
 
 _PARTS = {"claim": ("pick",), "answer": ("label",), "amend": ("label",)}
 """Shared texts that a verb needs beside `common`."""
-
-
-class Code(IntEnum):
-    """First number of every reply; the values are those of `lua/common.lua`."""
-
-    OK = 0
-    UNKNOWN = 1
-    NOT_YOURS = 2
-    EXPIRED = 3
-    RELEASED = 4
-    CONFLICT = 5
-    FULL = 6
-    REUSED = 7
-    TOO_OFTEN = 8
 
 
 @cache
@@ -79,36 +56,3 @@ class Scripts:
         if code != Code.OK:
             refuse(Code(code), subject)
         return rest
-
-
-def refuse(code: Code, subject: str) -> NoReturn:
-    """Raises the error that stands for a code; `subject` is the id that the call was about."""
-    match code:
-        case Code.UNKNOWN:
-            raise UnknownLeaseError(f"no lease or answer {subject}")
-        case Code.NOT_YOURS:
-            raise NotYoursError(f"{subject} belongs to another rater")
-        case Code.EXPIRED:
-            raise LeaseExpiredError(f"lease {subject} ran out; its item went back to the queue, lease again")
-        case Code.RELEASED:
-            raise LeaseExpiredError(f"lease {subject} was given back; lease again")
-        case Code.CONFLICT:
-            raise AnswerConflictError(f"lease {subject} is already answered otherwise; correct that answer instead")
-        case Code.REUSED:
-            raise InputError("was used before, and its leases were answered; choose a new one", field="request_id")
-        case Code.TOO_OFTEN:
-            raise AnswerConflictError(f"answer {subject} was corrected {MAX_AMENDMENTS} times, which is the limit")
-        case _:
-            raise AssertionError(f"code {code!r} about {subject} has no error")
-
-
-def refuse_full(waiting: int, limit: int) -> NoReturn:
-    """Raises QueueFullError with both numbers."""
-    raise QueueFullError(
-        f"{waiting:,} items are waiting and the limit is {limit:,}; wait for answers or raise the limit"
-    )
-
-
-def refuse_item(item_id: str) -> NoReturn:
-    """Raises UnknownItemError."""
-    raise UnknownItemError(f"no item {item_id}")
