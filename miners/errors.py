@@ -15,6 +15,10 @@ class CampaignError(MinerError):
     """A campaign cannot start or go on."""
 
 
+class CampaignInterruptedError(CampaignError):
+    """What the campaign needs stayed away too long; nothing is lost and it can be resumed."""
+
+
 class QueueError(MinerError):
     """The queue refused."""
 

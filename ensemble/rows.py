@@ -1,0 +1,158 @@
+"""The one reader of rows: JSONL, CSV, Parquet and plain text, each also gzipped, and `-` for standard input.
+
+Streams in constant memory. A bad row never stops the reading: it is handed out as a `BadRow` that names file and line.
+A file that cannot be read at all is an `InputError` that names it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TypeAlias, cast
+
+from ensemble.errors import InputError
+from ensemble.row_checks import Row, check_row
+from ensemble.row_formats import Format, Found, parse_json, parse_text, read_csv, read_lines, read_parquet
+
+__all__ = ["BadRow", "Format", "Row", "RowReader", "Source", "read_rows", "sniff"]
+
+Source: TypeAlias = str | Path
+"""A path, or "-" for standard input."""
+
+_SUFFIXES: dict[str, Format] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".txt": "text",
+    ".text": "text",
+}
+_GZIP_MAGIC = b"\x1f\x8b"
+_PARQUET_MAGIC = b"PAR1"
+_PEEK_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that was skipped, and why."""
+
+    file: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}"
+
+
+def read_rows(source: Source, *, format: Format | None = None, skip: int = 0) -> Iterator[Row | BadRow]:  # noqa: A002 (the word for it)
+    """All rows of one file, good and bad, in file order.
+
+    Args:
+        source: path, or "-" for standard input.
+        format: how to read it; None goes by the suffix, and by the first bytes where the suffix says nothing.
+        skip: rows, good and bad together, to pass over at the start: the number handed out before.
+
+    Raises:
+        InputError: missing, unreadable, a directory, a truncated archive, or no file of its format.
+    """
+    name = "<stdin>" if source == "-" else str(source)
+    try:
+        with _opened(source) as (stream, random_access):
+            chosen = format or _by_suffix(name) or sniff(stream.peek(_PEEK_BYTES))
+            for index, found in enumerate(_read(stream, chosen, random_access=random_access)):
+                if index >= skip:
+                    yield _checked(found, name)
+    except InputError as error:
+        raise InputError(f"{name} {error}", field=error.field) from None
+    except EOFError:
+        raise InputError(f"{name} is a truncated gzip archive; fetch it again") from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"{name} is a damaged gzip archive: {error}") from None
+    except OSError as error:
+        raise InputError(f"{name} cannot be read: {error.strerror or error}") from None
+
+
+def sniff(head: bytes) -> Format:
+    """The format that a file's first bytes (decompressed) speak for; plain text when nothing else fits."""
+    if head.startswith(_PARQUET_MAGIC):
+        return "parquet"
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start.startswith(b"{"):
+        return "jsonl"
+    columns = [cell.strip().strip('"') for cell in start.split(b"\n", 1)[0].decode("utf-8", "replace").split(",")]
+    return "csv" if "text" in columns and (len(columns) > 1 or head.count(b"\n") > 1) else "text"
+
+
+class RowReader:
+    """Good rows of several files in order; bad ones are counted and reported.
+
+    Attributes:
+        good: rows handed out so far.
+        bad: rows skipped so far.
+    """
+
+    def __init__(self, sources: Sequence[Source], *, on_bad: Callable[[BadRow], None] | None = None) -> None:
+        self.sources, self.good, self.bad = tuple(sources), 0, 0
+        self._on_bad = on_bad
+
+    def __iter__(self) -> Iterator[Row]:
+        for source in self.sources:
+            for row in read_rows(source):
+                if isinstance(row, BadRow):
+                    self.bad += 1
+                    if self._on_bad:
+                        self._on_bad(row)
+                else:
+                    self.good += 1
+                    yield row
+
+
+def _read(stream: IO[bytes], chosen: Format, *, random_access: bool) -> Iterator[Found]:
+    if chosen == "parquet":
+        return read_parquet(stream, random_access=random_access)
+    if chosen == "csv":
+        return read_csv(stream)
+    return read_lines(stream, parse_json if chosen == "jsonl" else parse_text)
+
+
+def _checked(found: Found, file: str) -> Row | BadRow:
+    if found.problem is not None:
+        return BadRow(file, found.line, found.problem)
+    try:
+        return check_row(found.record, file=file, line=found.line)
+    except InputError as error:
+        return BadRow(file, found.line, f"{error.field} {error}" if error.field else str(error))
+    except RecursionError:  # an object nested close to the parser's own limit
+        return BadRow(file, found.line, "is nested too deeply")
+
+
+def _by_suffix(name: str) -> Format | None:
+    path = Path(name.removesuffix(".gz"))
+    return _SUFFIXES.get(path.suffix.lower())
+
+
+@contextmanager
+def _opened(source: Source) -> Iterator[tuple[io.BufferedReader, bool]]:
+    """The decompressed stream, and whether it can be searched cheaply. Standard input is left open."""
+    raw: IO[bytes] = sys.stdin.buffer if source == "-" else Path(source).expanduser().open("rb")
+    outer = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", raw), _PEEK_BYTES)
+    try:
+        if outer.peek(2).startswith(_GZIP_MAGIC):
+            # GzipFile reads like a raw stream; the buffer over it serves short lines without a call into it each.
+            unpacked = cast("io.RawIOBase", gzip.GzipFile(fileobj=outer))
+            yield io.BufferedReader(unpacked, _PEEK_BYTES), False
+        else:
+            yield outer, source != "-" and outer.seekable()
+    finally:
+        if source != "-":
+            outer.close()
+        elif outer is not raw:
+            outer.detach()

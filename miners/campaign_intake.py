@@ -1,0 +1,133 @@
+"""Asking the proposers in turn, by their shares; those that fail are benched and the campaign goes on without them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from miners.campaign_records import IntakeState
+from miners.campaign_spec import CampaignSpec
+from miners.candidate import Candidate, Scored
+from miners.errors import CampaignError
+from miners.proposer import Proposer
+
+_STALE_LIMIT = 20_000
+"""Candidates without a new one among them after which a proposer is taken to go round in circles."""
+
+
+@runtime_checkable
+class Expects(Protocol):
+    """A proposer that can say how much is left."""
+
+    def expected(self, limit: int) -> int | None:
+        """Candidates still to come, counted up to `limit` at most; None = unknown or endless."""
+
+
+@runtime_checkable
+class ReadsRows(Protocol):
+    """A proposer that skips bad rows and counts them."""
+
+    bad_rows: int
+    bad_examples: list[str]
+
+
+class Intake:
+    """The proposers of one campaign."""
+
+    def __init__(self, proposers: Sequence[Proposer], spec: CampaignSpec) -> None:
+        """Keeps those with a share above 0.
+
+        Raises:
+            CampaignError: two of one name, or none left.
+        """
+        chosen = [proposer for proposer in proposers if spec.share(proposer.name) > 0]
+        self._proposers = {proposer.name: proposer for proposer in chosen}
+        self._spec = spec
+        self.state = IntakeState()
+        if len(self._proposers) < len(chosen):
+            raise CampaignError(f"two proposers share a name: {sorted(p.name for p in chosen)}")
+        if not chosen:
+            raise CampaignError("no source is left to propose texts; give an input or switch one on")
+
+    def start(self) -> None:
+        """Takes down where the proposers stand before the first call."""
+        for name in self._active():
+            self._take_position(name)
+
+    def restore(self, state: IntakeState) -> None:
+        """Goes on from a checkpoint; a proposer that cannot is benched."""
+        self.state = state.model_copy(deep=True)
+        for name in self._active():
+            if name in self.state.positions:
+                self._guarded(name, lambda name=name: self._proposers[name].restore(self.state.positions[name]))
+
+    def next_name(self) -> str | None:
+        """Who is asked next: of those that still give, the one furthest behind its share; None when all are done."""
+        active = self._active()
+        return min(active, key=self._weighted) if active else None
+
+    def propose(self, name: str, count: int) -> list[Candidate]:
+        """At most `count` candidates of one proposer; what fails or is no candidate benches it and gives none."""
+        given = self._guarded(name, lambda: _checked(self._proposers[name].propose(count), count))
+        if name in self.state.benched:
+            return []
+        if not given:
+            self.state.dry.append(name)
+        self.state.given[name] = self.state.given.get(name, 0) + len(given)
+        return list(given)
+
+    def observe(self, name: str, scored: Sequence[Scored], *, proposed: int, new: int) -> None:
+        """Tells a proposer its verdicts, of `new` texts among those `proposed`, and takes down where it stands now."""
+        stale = 0 if new else self.state.stale.get(name, 0) + proposed
+        self.state.stale[name] = stale
+        if stale > _STALE_LIMIT:
+            self.bench(name, f"nothing new in its last {stale:,} texts")
+        if name in self.state.benched:
+            return
+        self._guarded(name, lambda: self._proposers[name].observe(scored))
+        self._take_position(name)
+
+    def bench(self, name: str, reason: str) -> None:
+        """Takes a proposer out for the rest of the campaign."""
+        self.state.benched[name] = reason
+
+    def expected(self, limit: int) -> int:
+        """Candidates still to come from all, at most `limit`, which also stands for unknown."""
+        total = 0
+        for name in self._active():
+            proposer = self._proposers[name]
+            asked = proposer if isinstance(proposer, Expects) else None
+            left = self._guarded(name, lambda asked=asked: asked.expected(limit)) if asked else None
+            total += 0 if name in self.state.benched else limit if left is None else left
+        return min(total, limit)
+
+    def bad_rows(self) -> tuple[int, list[str]]:
+        """Rows that could not be read, and the first of them."""
+        readers = [proposer for proposer in self._proposers.values() if isinstance(proposer, ReadsRows)]
+        return sum(reader.bad_rows for reader in readers), [line for r in readers for line in r.bad_examples]
+
+    def _take_position(self, name: str) -> None:
+        position = self._guarded(name, self._proposers[name].state)
+        if name not in self.state.benched:
+            self.state.positions[name] = position
+
+    def _active(self) -> list[str]:
+        return [name for name in self._proposers if name not in self.state.dry and name not in self.state.benched]
+
+    def _weighted(self, name: str) -> float:
+        return self.state.given.get(name, 0) / self._spec.share(name)
+
+    def _guarded(self, name: str, call: Any) -> Any:
+        try:
+            return call()
+        except Exception as error:  # noqa: BLE001 (whatever a source raises, the campaign goes on without it)
+            self.bench(name, f"{type(error).__name__}: {error}")
+            return None
+
+
+def _checked(given: object, count: int) -> list[Candidate]:
+    if not isinstance(given, list) or not all(isinstance(item, Candidate) for item in given):
+        raise TypeError("proposed something that is no list of candidates")
+    if len(given) > count:
+        raise ValueError(f"proposed {len(given)} candidates where {count} were asked")
+    return given

@@ -1,0 +1,36 @@
+"""Spreading budget and queue over the rounds of a campaign."""
+
+from __future__ import annotations
+
+import math
+
+from miners.campaign_intake import Intake
+from miners.campaign_scoring import MOST_MEMBERS
+from miners.campaign_spec import CampaignSpec, Tally
+
+
+def affordable(spec: CampaignSpec, tally: Tally) -> int:
+    """Texts that the rest of the budget pays for."""
+    return max(0, spec.budget - tally.member_calls) // (tally.members or MOST_MEMBERS)
+
+
+def ahead(spec: CampaignSpec, tally: Tally, intake: Intake) -> int:
+    """Texts still to be scored, as far as budget and sources tell: what the sources still give, less duplicates."""
+    most = affordable(spec, tally)
+    kept = tally.scored / tally.proposed if tally.proposed else 1.0
+    return min(most, round(kept * intake.expected(math.ceil(most / kept)))) if kept else 0
+
+
+def round_target(spec: CampaignSpec, tally: Tally, intake: Intake) -> int:
+    """Texts to score before the next selection: so many that the round's part of the queue is a few places."""
+    left = max(1, spec.queue_size - tally.queued)
+    return max(spec.round_size, math.ceil(min(spec.places, left) * ahead(spec, tally, intake) / left))
+
+
+def places(spec: CampaignSpec, tally: Tally, intake: Intake, scored: int) -> int:
+    """Places for a round of `scored` texts: the queue's free ones, in proportion to the texts still to come.
+
+    At least one, so that every text has a chance, and never more than are free; the last round takes all that are left.
+    """
+    left = spec.queue_size - tally.queued
+    return min(left, scored, max(1, round(left * scored / (scored + ahead(spec, tally, intake)))))

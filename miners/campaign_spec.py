@@ -1,0 +1,129 @@
+"""What a campaign is told, what it reports while it runs, and what it says in the end."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from miners.near_duplicates import DEFAULT_THRESHOLD
+from miners.ranking import Weights
+from miners.selection import Design
+
+Share = Annotated[float, Field(ge=0.0, le=1_000.0, allow_inf_nan=False)]
+Ending = Literal["queue full", "budget spent", "nothing left to propose", "stopped"]
+
+
+class CampaignSpec(BaseModel):
+    """One campaign, complete: with the same verdicts it queues the same texts.
+
+    Attributes:
+        task: name of the question.
+        deployed: name of the member whose failures are hunted.
+        inputs: files of texts, as given.
+        budget: member calls that may be spent; a text scored by four members costs four.
+        queue_size: texts to queue, at most.
+        round_size: texts scored before the next selection, at least.
+        batch_size: texts proposed and scored at once; a crash repeats at most one batch.
+        seed: of everything random.
+        answers: answers wanted for each queued text.
+        shares: how much of the proposals each source gives, relative to the others; keys are names of proposers or of
+            their kind ("corpus", "completions", "rewrite:dilution"); absent = 1, 0 = off.
+        design: how the places of a round are shared out.
+        weights: what makes a text worth an answer.
+        near_duplicate: word-triple Jaccard similarity from which a text counts as already there; 1.0 = only exactly.
+        places: places a round has at least, as long as the queue has them; rounds grow to reach it, because a text
+            without a chance of selection could never speak for others.
+        max_attempts: times that a batch may end the process before it is left out.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: str
+    deployed: str
+    inputs: tuple[str, ...] = ()
+    budget: int = Field(default=20_000, ge=8, le=1_000_000_000)
+    queue_size: int = Field(default=200, ge=1, le=1_000_000)
+    round_size: int = Field(default=256, ge=1, le=100_000)
+    batch_size: int = Field(default=64, ge=1, le=10_000)
+    seed: int = Field(default=0, ge=0)
+    answers: int = Field(default=1, ge=1, le=100)
+    shares: dict[str, Share] = Field(default_factory=dict)
+    design: Design = Design()
+    weights: Weights = Weights()
+    near_duplicate: float = Field(default=DEFAULT_THRESHOLD, gt=0.0, le=1.0)
+    places: int = Field(default=8, ge=1, le=1_000)
+    max_attempts: int = Field(default=3, ge=1, le=100)
+
+    def share(self, proposer: str) -> float:
+        """Relative share of a proposer: by its full name, else by what stands before a colon, else 1."""
+        return self.shares.get(proposer, self.shares.get(proposer.split(":", 1)[0], 1.0))
+
+
+class Tally(BaseModel):
+    """What a campaign has done so far, in counts.
+
+    Attributes:
+        proposed: candidates that sources gave, before any filter.
+        exact_duplicates, near_duplicates: left out because the text, or nearly the same, was there already.
+        refused: candidates that no member can read (too long, NUL, lone surrogates).
+        scored: texts with a verdict.
+        member_calls: answers of members that this took, repeats included.
+        degraded: texts whose verdict still lacks a member after a second try.
+        left_out: texts of batches that ended the process too often.
+        queued: texts queued.
+        bad_rows: rows of corpora that could not be read.
+        members: most members that a verdict was made of; what a text is taken to cost. 0 = none scored yet.
+        proposed_by_source, queued_by_source: by name of the proposer, and by source as kept with each text.
+        disagreements: by source, then by pair "a|b": scored texts on which these two members vote differently.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    proposed: int = 0
+    exact_duplicates: int = 0
+    near_duplicates: int = 0
+    refused: int = 0
+    scored: int = 0
+    member_calls: int = 0
+    degraded: int = 0
+    left_out: int = 0
+    queued: int = 0
+    bad_rows: int = 0
+    members: int = 0
+    proposed_by_source: dict[str, int] = Field(default_factory=dict)
+    queued_by_source: dict[str, int] = Field(default_factory=dict)
+    disagreements: dict[str, dict[str, int]] = Field(default_factory=dict)
+
+
+class Progress(BaseModel):
+    """Where a running campaign stands."""
+
+    model_config = ConfigDict(frozen=True)
+
+    campaign: str
+    round: int
+    tally: Tally
+    budget: int
+    queue_size: int
+    seconds: float
+
+
+class Summary(Tally):
+    """What a campaign did.
+
+    Attributes:
+        campaign: its name.
+        rounds: selections made.
+        benched: proposers that were taken out, and why.
+        bad_examples: the first bad rows, "file:line: message".
+        ended: why it ended; "stopped" can be resumed.
+        seconds: wall time over all runs of it.
+    """
+
+    campaign: str
+    rounds: int
+    benched: dict[str, str]
+    bad_examples: list[str] = Field(default_factory=list)
+    ended: Ending
+    seconds: float

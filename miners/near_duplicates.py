@@ -1,0 +1,87 @@
+"""Leaving out texts that are already there, exactly or nearly.
+
+Exact: the same identity (`ensemble.text.identity`). Near: MinHash estimate of the Jaccard similarity of word triples at
+or above a threshold, found by locality-sensitive hashing (Broder 1997; datasketch). Injury and benign twin of a pair
+differ by few words, so the threshold is high, and 1.0 turns the near filter off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+from zlib import crc32
+
+from ensemble.text import Text, normalise
+
+Sameness = Literal["new", "exact", "near"]
+
+DEFAULT_THRESHOLD = 0.85
+_PERMUTATIONS = 128
+_SHINGLE_WORDS = 3
+
+
+class SeenTexts:
+    """What was seen so far, and whether another text is new beside it.
+
+    Deterministic, and independent of the order in which earlier texts were added. About 3 kB a text are kept.
+    """
+
+    def __init__(self, threshold: float = DEFAULT_THRESHOLD) -> None:
+        """Starts empty.
+
+        Args:
+            threshold: Jaccard similarity in (0, 1] from which a text is a near-duplicate; 1.0 = exact filter only.
+        """
+        from datasketch import MinHashLSH
+
+        self._threshold = threshold
+        self._ids: set[str] = set()
+        self._sketches: dict[str, Any] = {}
+        self._index = MinHashLSH(threshold=threshold, num_perm=_PERMUTATIONS) if threshold < 1.0 else None
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def add(self, texts: Iterable[Text]) -> None:
+        """Remembers texts without asking whether they are new."""
+        texts = [text for text in {text.id: text for text in texts}.values() if text.id not in self._ids]
+        for text, sketch in zip(texts, self._sketched(texts), strict=True):
+            self._remember(text, sketch)
+
+    def filter(self, texts: Sequence[Text]) -> list[Sameness]:
+        """For each text in order, whether it is new beside all before it; new ones are remembered."""
+        return [self._judge(text, sketch) for text, sketch in zip(texts, self._sketched(texts), strict=True)]
+
+    def _judge(self, text: Text, sketch: Any) -> Sameness:
+        if text.id in self._ids:
+            return "exact"
+        if self._has_near(sketch):
+            return "near"
+        self._remember(text, sketch)
+        return "new"
+
+    def _has_near(self, sketch: Any) -> bool:
+        if self._index is None:
+            return False
+        # The index answers with likely neighbours; their estimated similarity decides.
+        return any(sketch.jaccard(self._sketches[key]) >= self._threshold for key in self._index.query(sketch))
+
+    def _remember(self, text: Text, sketch: Any) -> None:
+        self._ids.add(text.id)
+        if self._index is not None:
+            self._sketches[text.id] = sketch
+            self._index.insert(text.id, sketch)
+
+    def _sketched(self, texts: Sequence[Text]) -> list[Any]:
+        if self._index is None:
+            return [None] * len(texts)
+        from datasketch import MinHash
+
+        return list(MinHash.bulk([shingles(text.text) for text in texts], num_perm=_PERMUTATIONS, hashfunc=crc32))
+
+
+def shingles(text: str) -> list[bytes]:
+    """Runs of three words of the case-folded text, each as bytes; a text of fewer words is one run. Never empty."""
+    words = normalise(text).casefold().split()
+    last = max(1, len(words) - _SHINGLE_WORDS + 1)
+    return [" ".join(words[start : start + _SHINGLE_WORDS]).encode() for start in range(last)]
