@@ -1,0 +1,46 @@
+"""What admins read over HTTP."""
+
+from tests.service.conftest import new_item
+
+
+def answered(world, value, *, number=1):
+    """Queues an item, has it answered once, and gives its id."""
+    world.queue.enqueue([new_item(number, needed=1)])
+    lease = world.post("label", "/v1/leases").json()["leases"][0]
+    world.post("label", f"/v1/leases/{lease['lease_id']}/answer", {"answer": value, "severity": 2})
+    return lease["item_id"]
+
+
+def test_queue_shows_counts_and_top(world):
+    """The queue's numbers are there, and its top only when asked for."""
+    world.queue.enqueue([new_item(1, priority=1.0), new_item(2, priority=2.0)])
+    assert world.call("admin", "GET", "/v1/queue").json()["waiting"] == 2
+    top = world.call("admin", "GET", "/v1/queue?top=1").json()["top"]
+    assert [item["new"]["text"] for item in top] == ["text number 2"]
+
+
+def test_findings_are_the_deployed_members_mistakes(world):
+    """A passed text that is labelled yes is a false negative; one that is labelled no is no finding."""
+    answered(world, "no", number=1)
+    wrong = answered(world, "yes", number=2)
+    found = world.call("admin", "GET", "/v1/findings").json()
+    assert [(one["kind"], one["item"]["new"]["id"]) for one in found["findings"]] == [("FN", wrong)]
+    assert world.call("admin", "GET", "/v1/findings?kind=FP").json()["findings"] == []
+
+
+def test_item_has_its_whole_history(world):
+    """An admin sees verdict, provenance and answers of an item."""
+    name = answered(world, "yes")
+    item = world.call("admin", "GET", f"/v1/items/{name}").json()
+    assert item["item_id"] == name
+    assert item["new"]["provenance"]["source"] == "corpus:test"
+    assert [answer["body"]["answer"] for answer in item["answers"]] == ["yes"]
+
+
+def test_summary_counts_refusals_and_shows_the_queue(world):
+    """The summary has the queue as it is now beside what was counted."""
+    world.queue.enqueue([new_item(1)])
+    summary = world.call("admin", "GET", "/v1/metrics/summary").json()
+    assert summary["queue"]["waiting"] == 1
+    assert summary["uptime_seconds"] >= 0
+    assert "hungjury_queue_up" in summary["metrics"]
