@@ -1,10 +1,12 @@
 """The Serve application: one deployment per member group, and the ingress that joins them."""
 
+from functools import partial
 from typing import Any
 
 from ensemble.artifacts import current_artifact
+from ensemble.scorer import Scorer
 from ensemble.tasks.task import load_task
-from service.config import validate_config
+from service.config import GroupConfig, validate_config
 from service.deployments.ingress import bind_ingress
 from service.deployments.scorer import bind_scorer
 
@@ -26,5 +28,18 @@ def build_app(args: dict[str, Any]) -> Any:
     task = load_task(config.task).name
     artifact = current_artifact(task)
     members = {group: artifact.members(group) for group in artifact.groups}
-    scorers = {group: bind_scorer(task, group, config.group(group), members[group]) for group in artifact.groups}
+    scorers = {
+        group: bind_scorer(group, partial(load_scorer, task, group, config.group(group)), config.group(group), columns)
+        for group, columns in members.items()
+    }
     return bind_ingress(config, artifact.joint, members, scorers)
+
+
+def load_scorer(task: str, group: str, settings: GroupConfig) -> Scorer:
+    """A group's scorer from the artifact in use on this machine.
+
+    Raises:
+        ArtifactError: none is prepared here.
+    """
+    device = "cuda" if settings.num_gpus > 0 else None
+    return current_artifact(task).load_scorer(group, threads=settings.threads, device=device)

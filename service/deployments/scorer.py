@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ray import serve
 from ray.serve import Application
 
-from ensemble.artifacts import current_artifact
 from ensemble.errors import ArtifactError, MemberUnavailableError
-from ensemble.scorer import Member
+from ensemble.scorer import Member, Scorer
 from ensemble.text import Text
 from service.batching import Batcher
 from service.config import GroupConfig
@@ -27,16 +26,16 @@ _MAX_REQUESTS = 1024
 class ScorerReplica:
     """Loads a group's scorer and answers with its scores, or with a refusal as a value."""
 
-    def __init__(self, task: str, group: str, settings: GroupConfig, members: tuple[Member, ...]) -> None:
+    def __init__(self, load: Callable[[], Scorer], settings: GroupConfig, members: tuple[Member, ...]) -> None:
         """Loads the scorer.
 
         Raises:
             ArtifactError: the artifact changed since the application was built, so that panel and members do not fit.
         """
-        device = "cuda" if settings.num_gpus > 0 else None
-        self._scorer = current_artifact(task).load_scorer(group, threads=settings.threads, device=device)
+        self._scorer = load()
         if self._scorer.members != members:
-            raise ArtifactError(f"the {group} on this machine is another version; start the service again")
+            names = ", ".join(member.name for member in members)
+            raise ArtifactError(f"{names} on this machine is another version; start the service again")
         self._batcher = Batcher(
             self._scorer.score,
             max_batch_size=settings.max_batch_size,
@@ -88,8 +87,10 @@ class ScorerReplica:
             self._scorer.close()
 
 
-def bind_scorer(task: str, group: str, settings: GroupConfig, members: tuple[Member, ...]) -> Application:
-    """The group's deployment, named after it."""
+def bind_scorer(
+    group: str, load: Callable[[], Scorer], settings: GroupConfig, members: tuple[Member, ...]
+) -> Application:
+    """The group's deployment, named after it; `load` runs in each of its replicas."""
     deployment = serve.deployment(ScorerReplica).options(
         name=group,
         num_replicas=settings.replicas,
@@ -100,4 +101,4 @@ def bind_scorer(task: str, group: str, settings: GroupConfig, members: tuple[Mem
         health_check_period_s=5,
         health_check_timeout_s=30,
     )
-    return deployment.bind(task, group, settings, members)
+    return deployment.bind(load, settings, members)
