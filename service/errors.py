@@ -7,7 +7,11 @@ class ServiceError(Exception):
     """Anything this package raises on purpose, except bad input."""
 
 
-class AlreadyRunningError(ServiceError):
+class StartError(ServiceError):
+    """The service, or a part of it, cannot start; the message says what to do."""
+
+
+class AlreadyRunningError(StartError):
     """A service runs on this state directory already."""
 
 

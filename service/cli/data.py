@@ -1,0 +1,155 @@
+"""`queue`, `answers` and `export`: looking at data and taking it along."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from service.cli.output import Json, put, put_json, say, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pydantic import BaseModel
+
+    from miners.queue.redis_queue import RedisQueue
+    from miners.queue.types import Item
+
+PAGE = 100
+TEXT_CHARS = 90
+
+Count = Annotated[int, typer.Option("--count", "-n", min=1, max=10_000, help="How many at most.")]
+
+
+class What(StrEnum):
+    """What can be exported."""
+
+    items = "items"
+    answers = "answers"
+    findings = "findings"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command()(queue)
+    app.command()(answers)
+    app.command()(export)
+
+
+@contextlib.contextmanager
+def open_queue() -> Iterator[RedisQueue]:
+    """The queue of the running service's task."""
+    from ensemble.tasks.task import load_task
+    from service.runtime_state import require_running
+    from service.supervisor.store import open_store
+
+    task = load_task(require_running().task).name
+    with open_store() as store:
+        yield store.queue(task)
+
+
+def queue(count: Count = 20, as_json: Json = False) -> None:
+    """Show the top of the queue: what a new labeler would be given next, and why."""
+    with open_queue() as found:
+        items = found.top(count)
+    if as_json:
+        put_json([item.model_dump(mode="json") for item in items])
+    elif not items:
+        put("nothing waits; `hungjury mine` looks for texts worth an answer")
+    else:
+        show_items("", items)
+
+
+def show_items(title: str, items: list[Item]) -> None:
+    """Prints queued items as a table."""
+    members = list(dict.fromkeys(name for item in items for name in item.new.verdict.members))
+    rows = [
+        (
+            str(rank),
+            f"{item.new.priority:.3f}",
+            f"{item.new.selection_probability:.3f}",
+            *(_probability(item, name) for name in members),
+            _cut(item.new.why),
+            _cut(item.new.text),
+        )
+        for rank, item in enumerate(items, start=1)
+    ]
+    table(title, ("#", "priority", "q", *members, "why", "text"), rows, wide=("why", "text"))
+
+
+def _probability(item: Item, name: str) -> str:
+    score = item.new.verdict.members.get(name)
+    return f"{score.probability:.2f}" if score is not None else "-"
+
+
+def _cut(text: str) -> str:
+    from service.cli.output import printable
+
+    return printable(text, TEXT_CHARS)
+
+
+def answers(count: Count = 20, as_json: Json = False) -> None:
+    """Show the newest answers."""
+    from collections import deque
+
+    with open_queue() as found:
+        newest = list(deque(found.answers(), maxlen=count))[::-1]
+    if as_json:
+        put_json([answer.model_dump(mode="json") for answer in newest])
+        return
+    rows = [
+        (
+            f"{a.at:%Y-%m-%d %H:%M:%S}",
+            a.rater,
+            a.item_id[:12],
+            a.body.answer,
+            "-" if a.body.severity is None else str(a.body.severity),
+            _cut(a.body.note or ""),
+        )
+        for a in newest
+    ]
+    table("", ("when", "rater", "item", "answer", "severity", "note"), rows, wide=("note",))
+
+
+def export(
+    what: Annotated[What, typer.Argument(help="Items carry verdict, provenance, q and their answers.")] = What.items,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here.", metavar="FILE")] = None,
+) -> None:
+    """Write items, answers or findings as JSONL, with where they came from and how likely they were selected."""
+    with open_queue() as found, _opened(output) as stream:
+        written = sum(_write(stream, record) for record in _records(found, what))
+    say(f"{written:,} {what.value} written")
+
+
+def _records(found: RedisQueue, what: What) -> Iterable[BaseModel]:
+    if what is What.items:
+        return found.items()
+    return found.answers() if what is What.answers else _findings(found)
+
+
+def _findings(found: RedisQueue) -> Iterator[BaseModel]:
+    offset = 0
+    while page := found.findings(offset=offset, count=PAGE):
+        yield from page
+        offset += len(page)
+
+
+def _write(stream: IO[str], record: BaseModel) -> int:
+    stream.write(record.model_dump_json() + "\n")
+    return 1
+
+
+@contextlib.contextmanager
+def _opened(path: Path | None) -> Iterator[IO[Any]]:
+    if path is None:
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    with path.open("w", encoding="utf-8") as stream:
+        yield stream

@@ -1,0 +1,60 @@
+"""`score`."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+
+from service.cli.output import bar, say
+from service.cli.panels import loaded_panel, tell_bad
+from service.cli.prepare import TaskName
+
+CHUNK = 64
+"""Texts scored at once; verdicts are written as soon as their chunk is done."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(score)
+
+
+def score(
+    source: Annotated[str, typer.Argument(metavar="FILE|-", help="JSONL, CSV, Parquet or text, gzipped or not.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here instead.", metavar="FILE")] = None,
+    task: TaskName = "injury",
+) -> None:
+    """Score every text of a file and write one JSON verdict a line. Needs no running service."""
+    from ensemble.rows import RowReader
+
+    reader = RowReader([source], on_bad=tell_bad)
+    rows = iter(reader)
+    first = list(itertools.islice(rows, CHUNK))  # an unreadable file is reported before models are loaded
+    if first:
+        with loaded_panel(task) as panel, _opened(output) as stream, bar("scored") as tell:
+            while first:
+                verdicts = panel.verdicts(
+                    [row.as_text() for row in first], [row.id or row.as_text().id for row in first]
+                )
+                stream.writelines(verdict.model_dump_json() + "\n" for verdict in verdicts)
+                tell(reader.good, f"{reader.good:,} texts")
+                first = list(itertools.islice(rows, CHUNK))
+    say(f"{reader.good:,} scored, {reader.bad:,} bad rows skipped")
+    if not reader.good:
+        raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def _opened(path: Path | None) -> Iterator[IO[str]]:
+    import sys
+
+    if path is None:
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    with path.open("w", encoding="utf-8") as stream:
+        yield stream

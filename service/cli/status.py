@@ -1,0 +1,152 @@
+"""`status`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from service.cli.output import Json, printable, put, put_json, seconds, table
+
+if TYPE_CHECKING:
+    from service.runtime_state import RuntimeState
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(status)
+
+
+def status(as_json: Json = False) -> None:
+    """Show the running service: members, queue, answers, findings, addresses. Exit 1 where none runs."""
+    from service.runtime_state import running
+
+    state = running()
+    if state is None:
+        _absent(as_json=as_json)
+        raise typer.Exit(1)
+    found = collect(state)
+    if as_json:
+        put_json(found)
+    else:
+        _show(found)
+
+
+def _absent(*, as_json: bool) -> None:
+    from ensemble.home import home
+    from service.runtime_state import owner
+
+    starting = owner()
+    if as_json:
+        put_json({"running": False, "starting": starting is not None, "home": str(home())})
+    elif starting is not None:
+        put(f"the service is starting (process {starting.pid})")
+    else:
+        put(f"no service runs for {home()}; start it with `hungjury up`")
+
+
+def collect(state: RuntimeState) -> dict[str, Any]:
+    """Everything that `status` knows, as JSON."""
+    from ensemble.home import home
+    from service.supervisor.store import open_store
+
+    summary = _summary(state)
+    with open_store() as store:
+        campaigns = [store.campaigns.status(name).model_dump(mode="json") for name in store.campaigns.names()]
+    return {
+        "running": True,
+        "home": str(home()),
+        "pid": state.process.pid,
+        "url": state.url,
+        "labelers": f"{state.url}/label",
+        "docs": f"{state.url}/docs",
+        "task": state.task,
+        "redis": state.redis.model_dump(mode="json"),
+        "ray": state.ray.model_dump(mode="json"),
+        "uptime_seconds": summary["uptime_seconds"],
+        "members": _members(state, summary["metrics"]),
+        "queue": summary["queue"],
+        "campaigns": campaigns,
+    }
+
+
+def _summary(state: RuntimeState) -> dict[str, Any]:
+    """The service's own numbers.
+
+    Raises:
+        ServiceError: it does not answer.
+    """
+    import httpx
+
+    from service.errors import ServiceError
+    from service.supervisor.store import local_key
+
+    try:
+        response = httpx.get(
+            f"{state.url}/v1/metrics/summary", headers={"Authorization": f"Bearer {local_key()}"}, timeout=10
+        )
+        response.raise_for_status()
+    except httpx.HTTPError as error:
+        raise ServiceError(f"{state.url} does not answer ({error}); see the logs") from error
+    found: dict[str, Any] = response.json()
+    return found
+
+
+def _members(state: RuntimeState, metrics: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    from ensemble.artifacts import current_artifact
+    from ensemble.tasks.task import load_task
+    from service.metrics import GROUP_UP, SCORE_SECONDS, TEXTS
+
+    artifact = current_artifact(load_task(state.task).name)
+    texts = {entry["tags"]["member"]: entry["value"] for entry in metrics.get(TEXTS.name, [])}
+    took = {entry["tags"]["group"]: entry["mean"] for entry in metrics.get(SCORE_SECONDS.name, [])}
+    answering = {entry["tags"]["group"]: bool(entry["value"]) for entry in metrics.get(GROUP_UP.name, [])}
+    return [
+        {
+            "name": member.name,
+            "kind": member.kind,
+            "version": member.version,
+            "group": group,
+            "deployed": member.name == artifact.joint.deployed,
+            "answering": answering.get(group),
+            "texts": int(texts.get(member.name, 0)),
+            "mean_seconds": took.get(group),
+        }
+        for group in artifact.groups
+        for member in artifact.members(group)
+    ]
+
+
+def _show(found: dict[str, Any]) -> None:
+    put(f"up for {seconds(found['uptime_seconds'])}, task {found['task']}, state in {found['home']}")
+    rows = [
+        (
+            member["name"] + (" (deployed)" if member["deployed"] else ""),
+            member["kind"],
+            member["version"],
+            {True: "answers", False: "DOWN", None: "-"}[member["answering"]],
+            f"{member['texts']:,}",
+            "-" if member["mean_seconds"] is None else f"{member['mean_seconds']:.3f}",
+        )
+        for member in found["members"]
+    ]
+    table("", ("member", "kind", "version", "state", "texts", "mean seconds a request"), rows)
+    queue = found["queue"]
+    put("queue: " + ", ".join(f"{queue[state]:,} {state}" for state in ("waiting", "leased", "done", "dead")))
+    put(f"answers: {queue['answers']:,} from {queue['raters']:,} raters")
+    put(f"findings: {queue['findings_fn']:,} FN (passed, label yes), {queue['findings_fp']:,} FP (flagged, label no)")
+    for campaign in found["campaigns"]:
+        summary = campaign["summary"]
+        done = f": {summary['ended']}, {summary['queued']:,} queued" if summary else ""
+        put(f"campaign {printable(campaign['name'])} {campaign['state']}{done}")
+    put(f"labelers: {found['labelers']}   API: {found['docs']}")
+    show_ray(found["ray"])
+
+
+def show_ray(ray: dict[str, Any]) -> None:
+    """Prints where Ray's dashboard and metrics are, and how to get in."""
+    if ray["dashboard_url"]:
+        how = f" (asks for a token; it is in {ray['token_path']})" if ray["token_path"] else ""
+        put(f"Ray dashboard: {ray['dashboard_url']}{how}")
+    if ray["metrics_url"]:
+        put(f"metrics for Prometheus: {ray['metrics_url']}")

@@ -1,0 +1,1 @@
+"""The process behind `hungjury up`, and what other programs need to find and join it."""

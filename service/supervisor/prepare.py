@@ -1,0 +1,141 @@
+"""Preparing models in a process of its own, so that the memory that training takes goes back when it is done.
+
+The process writes its progress as JSON lines to a file that the waiting side reads, and ends with the waiting side.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ensemble.errors import ArtifactError
+from ensemble.home import home
+from service.errors import StartError
+from service.runtime_state import logs_dir, run_dir
+
+Listener = Callable[[str, float], None]
+"""Told the name of the step and how much of it is done, 0 to 1."""
+
+_PR_SET_PDEATHSIG = 1
+_POLL_SECONDS = 0.2
+
+
+def is_prepared(task: str) -> bool:
+    """Whether some models of a task are there; `prepare_apart` also sees whether they are of this task as it is now."""
+    from ensemble.artifacts import current_artifact
+    from ensemble.tasks.task import load_task
+
+    try:
+        current_artifact(load_task(task).name)
+    except ArtifactError:
+        return False
+    return True
+
+
+def prepare_apart(task: str, listener: Listener, *, force: bool = False) -> None:
+    """Prepares a task's models in another process; returns when they are there, soon if they were.
+
+    Args:
+        task: name or folder.
+        listener: told how far it is.
+        force: prepare even where models made from the same inputs are there.
+
+    Raises:
+        StartError: it failed; the message says why and where its log is.
+    """
+    with tempfile.TemporaryDirectory(dir=run_dir(), prefix="prepare-") as folder:
+        report = Path(folder) / "progress.jsonl"
+        report.touch()
+        with (logs_dir() / "prepare.log").open("ab") as log:
+            process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [
+                    sys.executable,
+                    "-m",
+                    "service.supervisor.prepare",
+                    task,
+                    str(report),
+                    str(os.getpid()),
+                    str(int(force)),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C ends the waiting side, and this process with it
+            )
+            try:
+                failure = _follow(process, report, listener)
+            finally:
+                process.kill()
+                process.wait()
+    if failure is not None or process.returncode != 0:
+        why = failure or f"its process ended with status {process.returncode}"
+        raise StartError(f"preparing the models failed: {why}; see {logs_dir() / 'prepare.log'}")
+
+
+def _follow(process: subprocess.Popen[bytes], report: Path, listener: Listener) -> str | None:
+    """Passes progress on until the process ends; the failure it reported, if any."""
+    failure, ended = None, False
+    with report.open(encoding="utf-8") as stream:
+        while not ended:
+            with contextlib.suppress(subprocess.TimeoutExpired):  # it goes on working
+                process.wait(_POLL_SECONDS)
+            ended = process.returncode is not None
+            for line in stream:
+                event = json.loads(line)
+                failure = event.get("failure", failure)
+                if "step" in event:
+                    listener(event["step"], event["fraction"])
+    return failure
+
+
+def main() -> None:
+    """Prepares: `python -m service.supervisor.prepare TASK REPORT PARENT FORCE`."""
+    task, report, parent, force = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "1"
+    _end_with(parent)
+    with report.open("a", encoding="utf-8", buffering=1) as stream:
+        try:
+            with _alone():
+                _prepare(task, lambda step, done: _write(stream.write, step=step, fraction=done), force=force)
+        except Exception as error:  # whatever it is, the waiting side must be told in one line
+            _write(stream.write, failure=f"{type(error).__name__}: {' '.join(str(error).split())}")
+            raise
+
+
+def _prepare(task: str, listener: Listener, *, force: bool) -> None:
+    from ensemble.tasks.task import load_task
+    from ensemble.training.prepare import prepare
+
+    prepare(load_task(task), progress=listener, force=force)
+
+
+def _write(write: Callable[[str], int], **event: object) -> None:
+    write(json.dumps(event) + "\n")
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Two preparations of one state directory go one after the other; the second finds the work done."""
+    with (home() / "prepare.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _end_with(parent: int) -> None:
+    """Asks the kernel to end this process with its parent (Linux; elsewhere the parent's `finally` must do)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before we asked
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""The process that ends what a killed service leaves behind.
+
+Ray's and the store's processes mostly die with the service by themselves; Ray's agents outlive it by up to two minutes
+and hold ports. This small process waits on a pipe whose other end only the service holds. When the pipe closes, however
+the service ended, it ends every process that carries the run's id in its environment, by number, and removes Ray's
+session folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+RUN_VARIABLE = "HUNGJURY_RUN"
+"""Environment variable that all processes of one run share."""
+
+GRACE_SECONDS = 4.0
+"""Time that processes have to end by themselves after the service died."""
+
+
+def processes_of(run: str) -> list[psutil.Process]:
+    """Living processes of this user that belong to a run, this one and its parents left out."""
+    mine = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    found = []
+    for process in psutil.process_iter():
+        # A process that is gone, or somebody else's, is none of ours.
+        with contextlib.suppress(psutil.Error, OSError):
+            belongs = process.pid not in mine and process.environ().get(RUN_VARIABLE) == run
+            if belongs and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def end_run(run: str, *, grace: float = GRACE_SECONDS) -> int:
+    """Waits for a run's processes to end, then ends those left.
+
+    Args:
+        run: the run's id.
+        grace: how long to wait first, in seconds.
+
+    Returns:
+        How many had to be killed.
+    """
+    deadline = time.monotonic() + grace
+    while (left := processes_of(run)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile, which is what was wanted
+            process.kill()
+    psutil.wait_procs(left, timeout=5)
+    return len(left)
+
+
+def start_reaper(run: str, session_root: Path) -> subprocess.Popen[bytes]:
+    """Starts the process; it acts when this process is gone, or when its standard input is closed.
+
+    Args:
+        run: the run's id.
+        session_root: folder removed in the end; must be the service's own.
+    """
+    environment = {name: value for name, value in os.environ.items() if name != RUN_VARIABLE}
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-m", "service.supervisor.reaper", run, str(session_root)],
+        stdin=subprocess.PIPE,
+        start_new_session=True,  # a Ctrl-C in the terminal must not take it along
+        env=environment,
+    )
+
+
+def main() -> None:
+    """Waits for the service to end, then clears up after it: `python -m service.supervisor.reaper RUN FOLDER`."""
+    run, session_root = sys.argv[1], Path(sys.argv[2])
+    sys.stdin.buffer.read()
+    end_run(run)
+    shutil.rmtree(session_root, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
