@@ -1,0 +1,128 @@
+/**
+ * The HTTP routes a rater needs. Every failure is an ApiError that says what may be done about it.
+ * Addresses are relative to the page, so that the service also works below a path prefix.
+ */
+
+const TIMEOUT_MS = 15_000;
+
+/** A request that brought no answer, or one that says no. */
+export class ApiError extends Error {
+  /**
+   * @param {number} status HTTP status; 0 when there was no reply at all.
+   * @param {string} code the service's stable name of the error.
+   * @param {string} message for people.
+   * @param {number|null} retryAfter seconds the service asks to wait.
+   */
+  constructor(status, code, message, retryAfter = null) {
+    super(message);
+    Object.assign(this, { status, code, retryAfter });
+  }
+
+  /** Repeating the same request later may succeed. */
+  get transient() {
+    return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
+  }
+
+  /** The lease or answer is no longer this rater's to act on. */
+  get gone() {
+    return [404, 409, 410].includes(this.status) || this.code === "not_yours";
+  }
+
+  /** The key is unknown, revoked or of another role. */
+  get denied() {
+    return this.status === 401 || (this.status === 403 && !this.gone);
+  }
+}
+
+/** A client that acts for one API key. */
+export class Api {
+  #key;
+
+  /** @param {string} key visible ASCII only, which is all that a header can carry. */
+  constructor(key) {
+    this.#key = key;
+  }
+
+  me() {
+    return this.#send("GET", "v1/me");
+  }
+
+  /** @param {string} name */
+  task(name) {
+    return this.#send("GET", `v1/tasks/${encodeURIComponent(name)}`);
+  }
+
+  /**
+   * At most one lease; null when nothing is due.
+   * @param {number} seconds how long it is held.
+   * @param {string} name of this request: repeated with it, the service gives the same lease again.
+   */
+  async lease(seconds, name) {
+    const headers = { "Idempotency-Key": name };
+    const { leases } = await this.#send("POST", "v1/leases", { count: 1, seconds }, { headers });
+    return leases[0] ?? null;
+  }
+
+  /** @param {string} id @param {number} seconds from now */
+  renew(id, seconds) {
+    return this.#send("POST", `v1/leases/${encodeURIComponent(id)}/renew`, { seconds });
+  }
+
+  /** @param {string} id @param {{skip?: boolean, leaving?: boolean}} how leaving: the page is closing. */
+  release(id, { skip = false, leaving = false } = {}) {
+    return this.#send("POST", `v1/leases/${encodeURIComponent(id)}/release`, { skip }, { leaving });
+  }
+
+  /** @param {string} id @param {object} body @param {boolean} leaving */
+  answer(id, body, leaving = false) {
+    return this.#send("POST", `v1/leases/${encodeURIComponent(id)}/answer`, body, { leaving });
+  }
+
+  /** @param {string} id @param {object} body @param {boolean} leaving */
+  amend(id, body, leaving = false) {
+    return this.#send("PATCH", `v1/answers/${encodeURIComponent(id)}`, body, { leaving });
+  }
+
+  async #send(method, path, body, { leaving = false, headers = {} } = {}) {
+    const request = {
+      method,
+      headers: { Authorization: `Bearer ${this.#key}`, Accept: "application/json", ...headers },
+      cache: "no-store",
+      credentials: "omit",
+      keepalive: leaving,
+      signal: leaving ? undefined : AbortSignal.timeout(TIMEOUT_MS),
+    };
+    if (body !== undefined) {
+      request.body = JSON.stringify(body);
+      request.headers["Content-Type"] = "application/json";
+    }
+    return read(await reach(path, request));
+  }
+}
+
+async function reach(path, request) {
+  try {
+    return await fetch(path, request);
+  } catch {
+    throw new ApiError(0, "unreachable", "The service cannot be reached.");
+  }
+}
+
+async function read(response) {
+  const text = await response.text().catch(() => null);
+  if (text === null) throw new ApiError(0, "unreachable", "The reply broke off.");
+  const content = parse(text);
+  if (response.ok && content !== undefined) return content;
+  if (response.ok) throw new ApiError(502, "not_json", "The reply is not from this service.");
+  const { code = "unknown", message = `The service answered ${response.status}.` } = content?.error ?? {};
+  const wait = Number.parseFloat(response.headers.get("Retry-After") ?? "");
+  throw new ApiError(response.status, code, message, Number.isFinite(wait) ? wait : null);
+}
+
+function parse(text) {
+  try {
+    return text === "" ? null : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,45 @@
+/** What the page says in its turning points, in one place so that it reads as one voice. */
+
+export const POLL_SECONDS = 10;
+
+export const EMPTY = {
+  title: "Nothing is waiting for you",
+  text: `You have seen every text that is due. This page looks again every ${POLL_SECONDS} seconds, so you can leave it open.`,
+  button: "Look now",
+};
+
+export const IDLE = {
+  title: "Paused",
+  text: "Nobody was here for half an hour, so the text went back to the queue for somebody else.",
+  button: "Continue",
+};
+
+export const LOST = "Your hold on the last text ran out, so it went back to the queue. Here is the next one.";
+
+/** An answer in words: "yes, severity 2". */
+export function inWords({ answer, severity }) {
+  return severity === undefined ? answer : `${answer}, severity ${severity}`;
+}
+
+/** Why an answer, correction or skip had no effect. */
+export function missed({ kind }, error) {
+  if (kind === "amend") return "That answer can no longer be corrected; it stays as it was.";
+  if (kind === "skip") return "Your hold on the text had already run out. Here is the next one.";
+  if (error.code === "answer_conflict") return "You had already answered that text otherwise; the earlier answer stands.";
+  return "Your hold on the text ran out before the answer arrived, so it was not counted. Here is the next one.";
+}
+
+/** Why a request waits, and until when. */
+export function delayed(error, seconds, unsent) {
+  const what = unsent ? "Not sent yet, but kept. " : "";
+  const why = error.status === 0 ? "The service cannot be reached." : "The service is busy or restarting.";
+  return `${what}${why} Trying again in ${Math.max(1, Math.round(seconds))} s.`;
+}
+
+/** Why signing in failed. */
+export function unwelcome(error) {
+  if (error.status === 401) return "This key is not known here. Check that you pasted all of it, and that it was not revoked.";
+  if (error.denied) return "This key may not label. Ask for one with the role “label”.";
+  if (error.status === 0) return "The service cannot be reached. Check the connection and try again.";
+  return `Signing in failed: ${error.message}`;
+}
