@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
 import anyio
@@ -13,11 +14,15 @@ import anyio.to_thread
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from miners.errors import QueueError
 from service.http_errors import ApiError, retry_later
 from service.services import KeyRecord, KeyStore, Role
 
 CACHE_SECONDS = 5.0
 """How long a verified key is believed; a revoked one works at most this much longer."""
+
+TRUST_SECONDS = 600.0
+"""How long a verified key is believed while the store is away: scoring needs no store, and nobody can revoke then."""
 
 CACHE_KEYS = 1_000
 CHECKS_AT_ONCE = 2
@@ -29,12 +34,21 @@ bearer = HTTPBearer(
 )
 
 
+@dataclass(frozen=True)
+class _Known:
+    """A key that was verified: when, and until when it is believed without asking again."""
+
+    record: KeyRecord
+    verified: float
+    until: float
+
+
 class Authenticator:
     """Checks keys against the store; the slow hash runs in a thread and its success is remembered for seconds."""
 
     def __init__(self, store: KeyStore, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._store, self._clock = store, clock
-        self._known: OrderedDict[bytes, tuple[KeyRecord, float]] = OrderedDict()
+        self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._turns, self._waiting = anyio.Semaphore(CHECKS_AT_ONCE), 0
 
     async def identify(self, key: str) -> KeyRecord | None:
@@ -42,20 +56,29 @@ class Authenticator:
 
         Raises:
             ApiError: 429 where too many keys are being checked.
+            QueueError: the store is away, and the key was not verified lately.
         """
         if len(key) > MAX_KEY_CHARS:
             return None
         digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
-        record, until = self._known.get(digest, (None, 0.0))
-        if record is not None and self._clock() < until:
-            return record
-        record = await self._check(key)
-        self._known.pop(digest, None)
-        if record is not None:
-            self._known[digest] = (record, self._clock() + CACHE_SECONDS)
-            if len(self._known) > CACHE_KEYS:
-                self._known.popitem(last=False)
-        return record
+        known, now = self._known.pop(digest, None), self._clock()
+        if known is None or now >= known.until:
+            known = await self._refreshed(key, known, now)
+        if known is None:
+            return None
+        self._known[digest] = known
+        if len(self._known) > CACHE_KEYS:
+            self._known.popitem(last=False)
+        return known.record
+
+    async def _refreshed(self, key: str, known: _Known | None, now: float) -> _Known | None:
+        try:
+            record = await self._check(key)
+        except QueueError:
+            if known is None or now >= known.verified + TRUST_SECONDS:
+                raise
+            return _Known(known.record, known.verified, self._clock() + CACHE_SECONDS)
+        return _Known(record, now, now + CACHE_SECONDS) if record is not None else None
 
     async def _check(self, key: str) -> KeyRecord | None:
         if self._waiting >= CHECKS_WAITING:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 from fastapi import HTTPException
 
+from miners.errors import StoreUnavailableError
 from service import auth
 from service.auth import Authenticator
 
@@ -58,11 +59,13 @@ class SlowStore:
     """Knows the key "good"; counts how often it was asked, and waits until it is let go."""
 
     def __init__(self):
-        self.asked, self.go = 0, threading.Event()
+        self.asked, self.go, self.away = 0, threading.Event(), False
 
     def verify(self, key):
         self.asked += 1
         self.go.wait(10)
+        if self.away:
+            raise StoreUnavailableError("away")
         return Holder() if key == "good" else None
 
 
@@ -100,3 +103,24 @@ def test_a_flood_of_keys_is_told_to_wait():
     assert refused.status_code == 429
     assert refused.headers["Retry-After"]
     assert set(answers) == {None}
+
+
+def test_a_known_key_is_still_believed_while_the_store_is_away():
+    """Scoring goes on without the store for those whose key was verified lately, and for nobody else."""
+    now = [0.0]
+    store = SlowStore()
+    store.go.set()
+    authenticator = Authenticator(store, clock=lambda: now[0])
+
+    async def ask():
+        await authenticator.identify("good")
+        store.away = True
+        now[0] = auth.TRUST_SECONDS - 1
+        assert (await authenticator.identify("good")).role == "score"
+        with pytest.raises(StoreUnavailableError):
+            await authenticator.identify("another")
+        now[0] = auth.TRUST_SECONDS + auth.CACHE_SECONDS
+        with pytest.raises(StoreUnavailableError):
+            await authenticator.identify("good")
+
+    asyncio.run(ask())
