@@ -59,9 +59,7 @@ def score_all(
         parts.append(panel.probabilities(rows[start : start + CHUNK]))
         progress(min(start + CHUNK, len(rows)))
     probabilities = np.vstack(parts)
-    silent = [
-        m.name for m, gone in zip(panel.members, np.isnan(probabilities).any(axis=0).tolist(), strict=True) if gone
-    ]
+    silent = [member.name for i, member in enumerate(panel.members) if np.isnan(probabilities[:, i]).any()]
     if silent:
         raise InputError(f"{', '.join(silent)} did not answer; evaluate again when every member is up")
     return probabilities

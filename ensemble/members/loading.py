@@ -46,7 +46,7 @@ def _language_model(artifact: Artifact, directory: Path, threads: int, device: s
     return LanguageModelScorer.load(model_location(artifact), directory, threads=threads, device=device)
 
 
-def _remote_judge(_: Artifact, directory: Path, threads: int, device: str | None) -> Scorer:
+def _remote_judge(_: Artifact, directory: Path, _threads: int, _device: str | None) -> Scorer:
     from ensemble.members.remote_judge import RemoteJudge
 
     return RemoteJudge.load(directory)
