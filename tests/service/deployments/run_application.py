@@ -17,6 +17,7 @@ from service.profile import apply_profile
 apply_profile()
 
 import numpy as np  # noqa: E402 - the environment comes first
+import psutil  # noqa: E402 - the environment comes first
 import ray  # noqa: E402 - the environment comes first
 from ray import serve  # noqa: E402 - the environment comes first
 
@@ -106,8 +107,10 @@ def main():
             result = getattr(handle, method).remote(**arguments).result(timeout_s=60)
         print(json.dumps(result), flush=True)
     serve.shutdown()
-    ray.shutdown()
     server.stop()
+    daemons = psutil.Process().children(recursive=True)
+    ray.shutdown()
+    psutil.wait_procs(daemons, timeout=30)  # they write to the folder until they end
     shutil.rmtree(ray_folder, ignore_errors=True)
 
 
