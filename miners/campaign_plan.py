@@ -22,9 +22,13 @@ def ahead(spec: CampaignSpec, tally: Tally, intake: Intake) -> int:
 
 
 def round_target(spec: CampaignSpec, tally: Tally, intake: Intake) -> int:
-    """Texts to score before the next selection: so many that the round's part of the queue is a few places."""
-    left = max(1, spec.queue_size - tally.queued)
-    return max(spec.round_size, math.ceil(min(spec.places, left) * ahead(spec, tally, intake) / left))
+    """Texts to score before the next selection: so many that the round's part of the queue is a few places.
+
+    What is still to come is cut into rounds of equal size, so that no remnant is left with a place or two.
+    """
+    left, coming = max(1, spec.queue_size - tally.queued), ahead(spec, tally, intake)
+    least = max(spec.round_size, math.ceil(min(spec.places, left) * coming / left))
+    return max(least, math.ceil(coming / max(1, coming // least)))
 
 
 def places(spec: CampaignSpec, tally: Tally, intake: Intake, scored: int) -> int:

@@ -28,7 +28,10 @@ class CampaignSpec(BaseModel):
         seed: of everything random.
         answers: answers wanted for each queued text.
         shares: how much of the proposals each source gives, relative to the others; keys are names of proposers or of
-            their kind ("corpus", "completions", "rewrite:dilution"); absent = 1, 0 = off.
+            their kind ("corpus", "completions", "rewrite", "rewrite:dilution"); absent = 1, 0 = off.
+        limits: most proposals of a source, by name; absent = as many as it has.
+        shuffle: whether inputs are shuffled within blocks, so that sorted files do not give one-sided rounds.
+        rewrite_splits: splits of the seed rows that may be rewritten; held-out ones stay out.
         design: how the places of a round are shared out.
         weights: what makes a text worth an answer.
         near_duplicate: word-triple Jaccard similarity from which a text counts as already there; 1.0 = only exactly.
@@ -49,6 +52,9 @@ class CampaignSpec(BaseModel):
     seed: int = Field(default=0, ge=0)
     answers: int = Field(default=1, ge=1, le=100)
     shares: dict[str, Share] = Field(default_factory=dict)
+    limits: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    shuffle: bool = True
+    rewrite_splits: tuple[str, ...] = ("train",)
     design: Design = Design()
     weights: Weights = Weights()
     near_duplicate: float = Field(default=DEFAULT_THRESHOLD, gt=0.0, le=1.0)

@@ -18,6 +18,7 @@ Sameness = Literal["new", "exact", "near"]
 DEFAULT_THRESHOLD = 0.85
 _PERMUTATIONS = 128
 _SHINGLE_WORDS = 3
+_RECALL = 0.99
 
 
 class SeenTexts:
@@ -37,7 +38,8 @@ class SeenTexts:
         self._threshold = threshold
         self._ids: set[str] = set()
         self._sketches: dict[str, Any] = {}
-        self._index = MinHashLSH(threshold=threshold, num_perm=_PERMUTATIONS) if threshold < 1.0 else None
+        bands = _bands(threshold)
+        self._index = MinHashLSH(num_perm=_PERMUTATIONS, params=bands) if threshold < 1.0 else None
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -78,6 +80,18 @@ class SeenTexts:
         from datasketch import MinHash
 
         return list(MinHash.bulk([shingles(text.text) for text in texts], num_perm=_PERMUTATIONS, hashfunc=crc32))
+
+
+def _bands(threshold: float) -> tuple[int, int]:
+    """Number and size of bands: the largest with which a pair at the threshold collides with probability 0.99.
+
+    Pairs of similarity s collide in one of b bands of r values with probability 1 - (1 - s^r)^b. The library's own
+    choice balances misses against needless comparisons; here a comparison is cheap and a miss is a label wasted.
+    """
+    sizes = range(1, _PERMUTATIONS // 2 + 1)
+    enough = [r for r in sizes if 1 - (1 - threshold**r) ** (_PERMUTATIONS // r) >= _RECALL]
+    size = max(enough, default=1)
+    return _PERMUTATIONS // size, size
 
 
 def shingles(text: str) -> list[bytes]:

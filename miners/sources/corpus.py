@@ -46,11 +46,13 @@ class Corpus:
         self._files, self._seed, self._block = tuple(files), seed, block
         self.bad_rows, self.bad_examples = 0, list[str]()
         self._check()
-        self._block_start = {"file": 0, "row": 0, "bad": 0}
+        self._block_start = {"file": 0, "row": 0, "good": 0, "bad": 0}
         self._emitted = 0
         self._waiting: list[Row] | None = None
         self._reading: Iterator[tuple[int, int, Row | BadRow]] | None = None
         self._cursor = (0, 0)
+        self._counting = (row for file in self._files for row in _good(file))
+        self._counted = 0
 
     @property
     def name(self) -> str:
@@ -89,7 +91,7 @@ class Corpus:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Reads the block again and goes on within it."""
-        self._block_start = {key: int(state[key]) for key in ("file", "row", "bad")}
+        self._block_start = {key: int(state[key]) for key in self._block_start}
         self._cursor = (self._block_start["file"], self._block_start["row"])
         self._reading, self._waiting = None, None
         self.bad_rows, self.bad_examples = self._block_start["bad"], list(state["examples"])
@@ -98,11 +100,12 @@ class Corpus:
             self._open_block()
 
     def expected(self, limit: int) -> int | None:
-        """Rows left, counted up to `limit`; None with standard input. Reads ahead as far as it counts."""
+        """Rows left, counted up to `limit`; None with standard input. Reads ahead, once, as far as it must count."""
         if "-" in map(str, self._files):
             return None
-        rows = islice(self._rows(self._block_start["file"], self._block_start["row"]), limit + self._emitted)
-        return max(0, sum(isinstance(row, Row) for _, _, row in rows) - self._emitted)
+        given = self._block_start["good"] + self._emitted
+        self._counted += sum(1 for _ in islice(self._counting, max(0, given + limit - self._counted)))
+        return min(limit, self._counted - given)
 
     def _open_block(self) -> list[Row]:
         if self._waiting is None:
@@ -110,7 +113,8 @@ class Corpus:
         return self._waiting
 
     def _next_block(self) -> None:
-        self._block_start = {"file": self._cursor[0], "row": self._cursor[1], "bad": self.bad_rows}
+        good = self._block_start["good"] + self._emitted
+        self._block_start = {"file": self._cursor[0], "row": self._cursor[1], "good": good, "bad": self.bad_rows}
         self._emitted, self._waiting = 0, None
 
     def _read_block(self) -> list[Row]:

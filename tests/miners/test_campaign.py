@@ -329,7 +329,7 @@ def test_stopping_keeps_what_is_done(make, source, sentences, scorer):
     stopped = make(
         [source("corpus:a", texts)], scorer, store=store, queue=queue, stopping=lambda: len(scorer.asked) >= 64
     ).run()
-    assert (stopped.ended, stopped.scored) == ("stopped", 66)
+    assert (stopped.ended, stopped.scored) == ("stopped", 76)
     summary = make([source("corpus:a", texts)], scorer, store=store, queue=queue).run()
     assert (summary.ended, summary.scored, summary.queued) == ("queue full", 120, 40)
     assert len(scorer.asked) == len(set(scorer.asked)) == 120

@@ -10,7 +10,7 @@ from miners.queue.campaigns import MemoryCampaigns
 from miners.queue.memory import MemoryQueue
 
 SPEC = CampaignSpec(
-    task="injury", deployed="encoder", budget=460, queue_size=17, round_size=30, batch_size=9, places=4, seed=11
+    task="injury", deployed="encoder", budget=460, queue_size=17, round_size=20, batch_size=9, places=4, seed=11
 )
 
 
