@@ -63,8 +63,9 @@ def report(error: Exception) -> int:
     from service.errors import ServiceError
 
     usage = getattr(error, "format_message", None)
-    if usage is not None:  # what typer raises for a wrong command line
-        say(f"error: {printable(usage())}")
+    if usage is not None:  # what typer raises for a wrong command line; empty where it showed the help instead
+        if message := usage():
+            say(f"error: {printable(message)}")
         return USAGE
     if isinstance(error, InputError):
         field = f"{error.field} " if error.field and not str(error).startswith(error.field) else ""
@@ -75,3 +76,7 @@ def report(error: Exception) -> int:
         return FAILED
     say(f"error: unexpected {type(error).__name__}: {printable(str(error), 500)}; HUNGJURY_DEBUG=1 shows where")
     return FAILED
+
+
+if __name__ == "__main__":
+    run()

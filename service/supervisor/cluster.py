@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import logging
 import os
 import secrets
 import socket
+import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,19 +28,9 @@ APPLICATION = "hungjury"
 DEFAULT_DASHBOARD_PORT = 8265
 
 
-def session_root(home: Path) -> Path:
-    """Ray's folder for a state directory: short, because socket paths end at 107 characters.
-
-    Raises:
-        StartError: the folder exists and is somebody else's.
-    """
-    path = Path("/tmp") / f"hj-{os.getuid()}-{hashlib.blake2b(str(home).encode(), digest_size=4).hexdigest()}"  # noqa: S108 - owner and mode are checked below
-    path.mkdir(mode=0o700, exist_ok=True)
-    info = path.lstat()
-    if path.is_symlink() or info.st_uid != os.getuid():
-        raise StartError(f"{path} belongs to somebody else; remove it, or set another HUNGJURY_HOME")
-    path.chmod(0o700)
-    return path
+def make_session_root() -> Path:
+    """A new private folder for one run of Ray; its name is short, because socket paths end at 107 characters."""
+    return Path(tempfile.mkdtemp(prefix="hj-", dir="/tmp"))
 
 
 def token_file(home: Path) -> Path:
@@ -74,19 +65,28 @@ def free_port(host: str = "127.0.0.1", preferred: int | None = None) -> int:
     raise StartError(f"no free port on {host}")
 
 
-def check_port(host: str, port: int) -> None:
+def check_port(host: str, port: int, *, patience: float = 0.0) -> None:
     """Makes sure that HTTP can be served here.
+
+    Args:
+        host: address to listen on.
+        port: TCP port.
+        patience: seconds to wait for whoever holds it now.
 
     Raises:
         StartError: somebody listens there, or the address is not this machine's.
     """
-    try:
-        with _bound(host, port):
-            return
-    except OSError as error:
-        raise StartError(
-            f"cannot listen on {host}:{port} ({error.strerror or error}); set HUNGJURY_PORT to a free port"
-        ) from None
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            with _bound(host, port):
+                return
+        except OSError as error:
+            if time.monotonic() >= deadline:
+                raise StartError(
+                    f"cannot listen on {host}:{port} ({error.strerror or error}); set HUNGJURY_PORT to a free port"
+                ) from None
+        time.sleep(0.2)
 
 
 @contextlib.contextmanager
@@ -98,12 +98,13 @@ def _bound(host: str, port: int) -> Iterator[int]:
         yield probe.getsockname()[1]
 
 
-def start_ray(config: Config, home: Path, worker_env: Mapping[str, str]) -> RayState:
+def start_ray(config: Config, home: Path, session_root: Path, worker_env: Mapping[str, str]) -> RayState:
     """A Ray of our own, or the cluster that `RAY_ADDRESS` names. Call from the main thread.
 
     Args:
         config: settings; its `ray` section is for a Ray of our own.
         home: the state directory.
+        session_root: folder for a Ray of our own.
         worker_env: variables that processes on a foreign cluster get; those of our own inherit the environment.
 
     Raises:
@@ -111,13 +112,13 @@ def start_ray(config: Config, home: Path, worker_env: Mapping[str, str]) -> RayS
     """
     address = os.environ.get("RAY_ADDRESS")
     try:
-        return _join(address, worker_env) if address else _own(config, home)
+        return _join(address, worker_env) if address else _own(config, home, session_root)
     except (RuntimeError, OSError, ValueError) as error:  # what ray.init raises, from ports to memory
         where = f"join the Ray cluster {address}" if address else "start Ray"
         raise StartError(f"cannot {where}: {_line(error)}; see {home / 'logs'}") from error
 
 
-def _own(config: Config, home: Path) -> RayState:
+def _own(config: Config, home: Path, session_root: Path) -> RayState:
     os.environ.update(environment(home))
     apply_profile()
     import ray
@@ -134,7 +135,7 @@ def _own(config: Config, home: Path) -> RayState:
             dashboard_port=settings.dashboard_port or free_port(settings.dashboard_host, DEFAULT_DASHBOARD_PORT),
             log_to_driver=False,
             logging_level=logging.WARNING,
-            _temp_dir=str(session_root(home)),
+            _temp_dir=str(session_root),
         )
     return _described(context.address_info, own=True, token=token)
 

@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import FrameType
 
 import httpx
@@ -45,6 +46,9 @@ logger = logging.getLogger("hungjury.supervisor")
 
 READY_TIMEOUT_SECONDS = 180.0
 TICK_SECONDS = 0.2
+
+REMAINS_SECONDS = 15.0
+"""How long the processes of a service that was killed may hold the port."""
 
 Listener = Callable[[Event], None]
 
@@ -108,13 +112,15 @@ class Supervisor:
 
     def _start(self, down: contextlib.ExitStack) -> Upkeep:
         """Brings everything up; `down` learns step by step how to take it down again."""
-        self._clear_remains()
-        cluster.check_port(self._config.server.host, self._config.server.port)
-        reaper = start_reaper(self._run, cluster.session_root(self._home))
+        crashed = self._clear_remains()
+        patience = REMAINS_SECONDS if crashed else 0.0
+        cluster.check_port(self._config.server.host, self._config.server.port, patience=patience)
+        session_root = cluster.make_session_root()
+        reaper = start_reaper(self._run, session_root)
         down.callback(_end_reaper, reaper)
         store = self._start_store(down)
         self._prepare()
-        ray = self._start_ray(down)
+        ray = self._start_ray(down, session_root)
         self._signals_again()  # Ray installs handlers of its own
         self._start_serve(down)
         upkeep = Upkeep(self._config, self._home, store.url)
@@ -123,13 +129,15 @@ class Supervisor:
         save_state(self._state(ray, store), self._home)
         return upkeep
 
-    def _clear_remains(self) -> None:
-        """Ends what an earlier run left behind; usually its own reaper did."""
+    def _clear_remains(self) -> bool:
+        """Ends what an earlier run left behind; usually its own reaper does. Whether there was a run that crashed."""
         before = last_state(self._home)
-        if before is not None:
-            if killed := end_run(before.run, grace=1.0):
-                logger.warning("ended %d processes of an earlier run", killed)
-            clear_state(self._home)
+        if before is None:
+            return False
+        if killed := end_run(before.run, grace=1.0):
+            logger.warning("ended %d processes of an earlier run", killed)
+        clear_state(self._home)
+        return True
 
     def _start_store(self, down: contextlib.ExitStack) -> StoreKeeper:
         with self._step("redis") as say:
@@ -145,11 +153,12 @@ class Supervisor:
             prepare_apart(self._config.task, lambda step, done: self._report("prepare", "progress", step, done))
             say("prepared")
 
-    def _start_ray(self, down: contextlib.ExitStack) -> RayState:
+    def _start_ray(self, down: contextlib.ExitStack, session_root: Path) -> RayState:
         with self._step("ray") as say:
             down.callback(cluster.stop_ray)
             names = ("HUNGJURY_HOME", "HUNGJURY_REDIS_URL")
-            ray = cluster.start_ray(self._config, self._home, {name: os.environ[name] for name in names})
+            worker_env = {name: os.environ[name] for name in names}
+            ray = cluster.start_ray(self._config, self._home, session_root, worker_env)
             say(ray.address)
         return ray
 

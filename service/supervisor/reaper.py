@@ -1,25 +1,32 @@
 """The process that ends what a killed service leaves behind.
 
 Ray's and the store's processes mostly die with the service by themselves; Ray's agents outlive it by up to two minutes
-and hold ports. This small process waits on a pipe whose other end only the service holds. When the pipe closes, however
-the service ended, it ends every process that carries the run's id in its environment, by number, and removes Ray's
-session folder.
+and hold ports. This small process waits on a pipe whose other end only the service holds, and meanwhile notes who
+descends from the service. When the pipe closes, however the service ended, it ends those who are left, by number, and
+removes Ray's session folder.
+
+Besides descent, processes are known by the run's id in their environment: it finds them also when nobody took notes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
 
 RUN_VARIABLE = "HUNGJURY_RUN"
 """Environment variable that all processes of one run share."""
+
+NOTE_SECONDS = 1.0
+"""Time between two looks at who descends from the service."""
 
 GRACE_SECONDS = 4.0
 """Time that processes have to end by themselves after the service died."""
@@ -38,24 +45,35 @@ def processes_of(run: str) -> list[psutil.Process]:
     return found
 
 
-def end_run(run: str, *, grace: float = GRACE_SECONDS) -> int:
+def end_run(run: str, *, grace: float = GRACE_SECONDS, noted: Iterable[psutil.Process] = ()) -> int:
     """Waits for a run's processes to end, then ends those left.
 
     Args:
         run: the run's id.
         grace: how long to wait first, in seconds.
+        noted: processes that belong to it besides those that carry its id.
 
     Returns:
         How many had to be killed.
     """
     deadline = time.monotonic() + grace
-    while (left := processes_of(run)) and time.monotonic() < deadline:
+    family = set(noted)
+    while (left := _living(family | set(processes_of(run)))) and time.monotonic() < deadline:
         time.sleep(0.2)
     for process in left:
         with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile, which is what was wanted
             process.kill()
     psutil.wait_procs(left, timeout=5)
     return len(left)
+
+
+def _living(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    living = []
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                living.append(process)
+    return living
 
 
 def start_reaper(run: str, session_root: Path) -> subprocess.Popen[bytes]:
@@ -77,8 +95,13 @@ def start_reaper(run: str, session_root: Path) -> subprocess.Popen[bytes]:
 def main() -> None:
     """Waits for the service to end, then clears up after it: `python -m service.supervisor.reaper RUN FOLDER`."""
     run, session_root = sys.argv[1], Path(sys.argv[2])
+    family: set[psutil.Process] = set()
+    with contextlib.suppress(psutil.NoSuchProcess):  # it ended while we started
+        service, own = psutil.Process(os.getppid()), os.getpid()
+        while not select.select([sys.stdin], [], [], NOTE_SECONDS)[0]:
+            family = {process for process in service.children(recursive=True) if process.pid != own}
     sys.stdin.buffer.read()
-    end_run(run)
+    end_run(run, noted=family)
     shutil.rmtree(session_root, ignore_errors=True)
 
 
