@@ -19,6 +19,7 @@ PACKAGES = ("ensemble", "miners", "service")
 
 USED_BY_OTHERS = {
     "accelerate": "transformers needs it to load a model from GGUF",
+    "onnx": "torch.onnx.export writes with it",
     "gguf": "transformers needs it to read GGUF",
     "onnxscript": "torch.onnx.export needs it",
     "onnxruntime-gpu": "provides the import package onnxruntime",
@@ -130,7 +131,16 @@ def _imports(root: Path, files: list[Path]) -> set[str]:
     nodes = [node for path in sources for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and node.level == 0}
+    names |= {name for node in nodes if isinstance(node, ast.Call) for name in _looked_up(node)}
     return {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - set(PACKAGES)
+
+
+def _looked_up(call: ast.Call) -> list[str]:
+    """Package that a call of `find_spec`, `import_module` or `files` names."""
+    function = getattr(call.func, "id", getattr(call.func, "attr", ""))
+    if function not in {"find_spec", "import_module", "files"}:
+        return []
+    return [each.value for each in call.args[:1] if isinstance(each, ast.Constant) and isinstance(each.value, str)]
 
 
 def _normal(name: str) -> str:
