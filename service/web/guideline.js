@@ -3,7 +3,9 @@
 import { markdown } from "./markdown.js";
 
 const WIDE = window.matchMedia("(min-width: 64rem)");
-const HIGHLIGHT = "found";
+/** Names of the highlights in the style sheet. */
+const ALL = "found";
+const CURRENT = "found-now";
 
 export class Guideline {
   #panel = document.getElementById("guideline");
@@ -62,7 +64,8 @@ export class Guideline {
     const wanted = this.#field.value.trim().toLowerCase();
     this.#ranges = wanted ? occurrences(this.#text, wanted) : [];
     this.#at = -1;
-    CSS.highlights?.set(HIGHLIGHT, new Highlight(...this.#ranges));
+    CSS.highlights?.delete(CURRENT);
+    CSS.highlights?.set(ALL, new Highlight(...this.#ranges));
     if (this.#ranges.length > 0) this.#step(1);
     else this.#found.textContent = wanted ? "not found" : "";
   }
@@ -72,8 +75,14 @@ export class Guideline {
     if (count === 0) return;
     this.#at = (this.#at + by + count) % count;
     this.#found.textContent = `${this.#at + 1} of ${count}`;
-    CSS.highlights?.set("found-now", new Highlight(this.#ranges[this.#at]));
-    this.#ranges[this.#at].startContainer.parentElement.scrollIntoView({ block: "center" });
+    CSS.highlights?.set(CURRENT, new Highlight(this.#ranges[this.#at]));
+    this.#scrollTo(this.#ranges[this.#at]);
+  }
+
+  /** Only the panel moves: the text beside it stays where the rater was reading. */
+  #scrollTo(range) {
+    const panel = this.#panel.getBoundingClientRect();
+    this.#panel.scrollTop += range.getBoundingClientRect().top - panel.top - panel.height / 2;
   }
 }
 

@@ -75,7 +75,7 @@ export class Labeler {
     this.hold.touch();
     const moves = {
       asking: { yes: () => this.#choose("yes"), no: () => this.#choose("no"), unsure: () => this.#choose("unsure"),
-        skip: () => this.#skip(), undo: () => this.#undo(), back: () => this.#keep() },
+        skip: () => this.#skip(), undo: () => this.#undo(), back: () => this.#undone && this.#back("Left as it was.") },
       severity: { severity: () => this.#send("yes", Number(value)), confirm: () => this.#send("yes"),
         back: () => this.#ask(), undo: () => this.#ask() },
       waiting: { confirm: () => this.#waker.wake() },
@@ -144,7 +144,7 @@ export class Labeler {
       return;
     }
     this.#enter("severity");
-    this.view.say("Yes. How severe? 0 to 4, or Enter to leave it open.");
+    this.view.say("How severe? 0 to 4, or Enter to leave it open.");
     this.view.focusSeverity();
   }
 
@@ -209,10 +209,6 @@ export class Labeler {
     this.#show(record, "");
   }
 
-  #keep() {
-    if (this.#undone) this.#back("Left as it was.");
-  }
-
   /** From a correction to the text that was open before, or to the next one. */
   #back(message, tone = "quiet") {
     this.#undone = null;
@@ -255,7 +251,7 @@ export class Labeler {
   }
 
   #waiting(error, seconds) {
-    const unsent = this.session.pending !== null;
+    const unsent = this.session.pending;
     const message = delayed(error, seconds, unsent);
     this.#enter("waiting");
     if (unsent && this.view.working) this.view.say(message, "warn");

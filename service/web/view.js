@@ -20,7 +20,6 @@ export class View {
     const signedIn = name !== "signin";
     for (const id of ["tools", "progress"]) get(id).hidden = !signedIn;
     if (name === "signin") get("guideline").hidden = true;
-    get("answers").hidden = name !== "work";
   }
 
   /** @param {string} message @param {"quiet"|"good"|"warn"} tone */
@@ -40,7 +39,7 @@ export class View {
 
   /** @param {{answered: number, skipped: number}} counts */
   progress({ answered, skipped }) {
-    get("progress").textContent = `${answered} answered${skipped ? ` · ${skipped} skipped` : ""} this session`;
+    get("counts").textContent = `${answered} answered${skipped ? ` · ${skipped} skipped` : ""}`;
   }
 
   /** @param {{question: string, yes?: string, no?: string}} task */
@@ -126,7 +125,7 @@ export class View {
     get("undo").hidden = state === "severity";
     get("back").hidden = !(state === "severity" || (correcting && !busy));
     get("confirm").hidden = !["severity", "waiting"].includes(state);
-    get("confirm").textContent = state === "waiting" ? "Try now (Enter)" : "Leave severity open (Enter)";
+    get("confirm-name").textContent = state === "waiting" ? "Try now" : "Leave it open";
     get("text").setAttribute("aria-busy", String(busy));
   }
 }

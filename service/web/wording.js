@@ -29,11 +29,16 @@ export function missed({ kind }, error) {
   return "Your hold on the text ran out before the answer arrived, so it was not counted. Here is the next one.";
 }
 
-/** Why a request waits, and until when. */
+/**
+ * Why a request waits, and until when.
+ * @param {import("./api.js").ApiError} error
+ * @param {number} seconds
+ * @param {import("./session.js").Pending|null} unsent
+ */
 export function delayed(error, seconds, unsent) {
-  const what = unsent ? "Not sent yet, but kept. " : "";
-  const why = error.status === 0 ? "The service cannot be reached." : "The service is busy or restarting.";
-  return `${what}${why} Trying again in ${Math.max(1, Math.round(seconds))} s.`;
+  const what = unsent ? `Not sent yet: ${unsent.kind === "skip" ? "the skip" : `“${inWords(unsent.body)}”`}. ` : "";
+  const why = error.status === 0 ? "The service cannot be reached;" : "The service is busy or restarting;";
+  return `${what}${why} next try in ${Math.max(1, Math.round(seconds))} s.`;
 }
 
 /** Why signing in failed. */
