@@ -57,7 +57,7 @@ class DataDirLock:
         deadline = time.monotonic() + _DYING_SECONDS
         while not _try_lock(fd):
             holder = self.holder()
-            owner_lives = psutil.pid_exists(int(holder.get("owner") or 0))
+            owner_lives = _lives(int(holder.get("owner") or 0))
             if owner_lives or time.monotonic() > deadline:
                 raise StoreUnavailableError(_held(self._path.parent, holder, owner_lives=owner_lives))
             time.sleep(0.02)
@@ -90,6 +90,14 @@ def _try_lock(fd: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process runs; one that has ended and only waits to be reaped does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _held(data_dir: Path, holder: dict[str, Any], *, owner_lives: bool) -> str:

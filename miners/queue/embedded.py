@@ -113,12 +113,13 @@ class EmbeddedServer:
 
     def _start_somewhere(self) -> None:
         """A free port can be taken by somebody else before the server has it; only then another one is tried."""
+        program = server_binary()
         for attempt in range(_PORT_ATTEMPTS):
             chosen_now = self._port == 0
             if chosen_now:
                 self._port = _free_port()
             try:
-                self._spawn()
+                self._spawn(program)
                 self._await_ready()
             except StoreUnavailableError:
                 self._end_process()
@@ -128,11 +129,11 @@ class EmbeddedServer:
             else:
                 return
 
-    def _spawn(self) -> None:
+    def _spawn(self, program: Path) -> None:
         """Forks from a thread that lives as long as the server."""
         born = threading.Event()
         trouble: list[OSError] = []
-        command = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), str(server_binary()), "-"]
+        command = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), str(program), "-"]
         (self._dir / "server.log").write_text("")
 
         def run() -> None:
@@ -181,6 +182,7 @@ class EmbeddedServer:
                 "appendfsync always",
                 'save ""',
                 "maxmemory-policy noeviction",
+                "shutdown-timeout 0",  # never wait for a replica: everything is on disk already
                 "",
             )
         )

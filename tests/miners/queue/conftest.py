@@ -115,17 +115,6 @@ def check_records_function():
     return check_records
 
 
-@pytest.fixture(scope="session")
-def wait_until():
-    def wait(condition, seconds=5.0):
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, "waited in vain"
-            time.sleep(0.005)
-
-    return wait
-
-
 def check_keys(client):
     """No key but the known ones; what is only kept for a while has an end."""
     for key in client.keys("*"):

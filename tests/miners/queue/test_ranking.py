@@ -148,6 +148,29 @@ def test_many_seen_on_top(world, new_item):
     assert rest == [f"i{number:04}" for number in range(302, 399)] + ["new-low"]
 
 
+def look_past(queue, new_item):
+    """Has ann look at the first 41 of 60 items of one priority."""
+    queue.enqueue([new_item(f"i{number}", 0.5, needed=2) for number in range(60)])
+    queue.lease("ann", count=40, request_id="many")
+    assert [lease.item_id for lease in queue.lease("ann", request_id="deep")] == ["i40"]
+
+
+def test_a_late_tie_comes_last(queue, new_item):
+    """For a rater who has looked far, too, a new item comes behind those of equal priority that came before it."""
+    look_past(queue, new_item)
+    queue.enqueue([new_item("late", 0.5)])
+    assert serve(queue) == [f"i{number}" for number in range(41, 60)] + ["late"]
+
+
+def test_raised_and_lowered_again(queue, new_item):
+    """An item that was put on top and then moved down is served where it stands now."""
+    look_past(queue, new_item)
+    queue.enqueue([new_item("moved", 0.9), new_item("leaves", 0.8)])
+    queue.reprioritise("moved", 0.1)
+    queue.lease("bob", request_id="takes the only place")
+    assert serve(queue) == [f"i{number}" for number in range(41, 60)] + ["moved"]
+
+
 def test_nothing_due_only_when_nothing_is(queue, new_item):
     """Below thousands of items that a rater has judged, a single one left is found."""
     queue.enqueue([new_item(f"i{number}", 1.0, needed=2) for number in range(2500)])
