@@ -139,13 +139,20 @@ def test_a_key_held_down_answers_one_text_only(desk, live):
     assert live.said() == {FALL: ("no", None)}
 
 
+HASTY = """() => new MutationObserver(() => setTimeout(() =>
+  document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "n", bubbles: true })), 60)
+).observe(document.getElementById("text-body"), { childList: true })"""
+"""Presses n 60 ms after a new text has come up."""
+
+
 def test_a_key_pressed_in_the_same_moment_does_not_answer_the_next_text(desk, live):
-    """A double tap answers one text; the next one has to have been on the screen first."""
+    """The second half of a double tap is ignored; the next text has to have been on the screen first."""
     live.add(FALL, RAGE)
     desk.open().shows(FALL)
-    for _ in range(3):
-        desk.page.keyboard.press("n")
+    desk.page.evaluate(HASTY)
+    desk.press("n")
     desk.shows(RAGE)
+    desk.page.wait_for_timeout(200)
     assert live.said() == {FALL: ("no", None)}
 
 

@@ -193,8 +193,10 @@ def test_another_rater_does_not_send_the_answer_left_behind(desk, live):
     desk.page.click("#signout")
     desk.wait("signin")
     desk.page.unroute("**/answer")
+    desk.requests.clear()
     desk.sign_in(live.tokens["admin"])
     desk.wait("asking")
+    assert [each.url for each in desk.requests if each.url.endswith("/answer")] == []
     assert live.said() == {}
     assert desk.page.inner_text("#counts") == "0 answered"
 
