@@ -109,7 +109,7 @@ class MiningConfig(_Section):
     """Defaults of a campaign.
 
     Attributes:
-        budget_calls: texts scored per campaign.
+        budget_texts: texts scored per campaign.
         round_size: texts proposed and scored per round.
         queue_size: items that a campaign may queue.
         audit_share: share of the queued items drawn from texts on which all members agree.
@@ -119,11 +119,11 @@ class MiningConfig(_Section):
         num_cpus: CPUs booked for the campaign's actor (bookkeeping, not a limit).
     """
 
-    budget_calls: Count = 600
-    round_size: Count = 64
-    queue_size: Count = 50
+    budget_texts: Count = 1000
+    round_size: Count = 256
+    queue_size: Count = 100
     audit_share: float = Field(default=0.1, ge=0, le=0.9)
-    near_duplicate_similarity: float = Field(default=0.8, gt=0, le=1)
+    near_duplicate_similarity: float = Field(default=0.85, gt=0, le=1)
     generation_tokens: int = Field(default=60, ge=1, le=1024)
     seed: int = Field(default=0, ge=0)
     num_cpus: float = Field(default=0.1, ge=0)

@@ -82,7 +82,7 @@ def _spec(state: RuntimeState, file: Path | None) -> CampaignSpec:
     if file is not None:
         return campaign_spec(state, [file], answers=1)
     spec = campaign_spec(state, [_corpus(state)], queue=QUEUE, answers=1, generated=True)
-    members = spec.budget // state.mining.budget_calls
+    members = spec.budget // state.mining.budget_texts
     limits = {"completions": COMPLETIONS}
     return spec.model_copy(update={"budget": TEXTS * members, "shares": SHARES, "limits": limits})
 

@@ -96,7 +96,7 @@ def campaign_spec(
         task=task,
         deployed=joint.deployed,
         inputs=tuple(str(_file(path)) for path in files),
-        budget=budget or mining.budget_calls * len(joint.members),
+        budget=budget or mining.budget_texts * len(joint.members),
         queue_size=queue or mining.queue_size,
         round_size=max(mining.round_size, 1),
         seed=mining.seed if seed is None else seed,

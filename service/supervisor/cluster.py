@@ -184,7 +184,7 @@ def serve_application(config: Config) -> None:
 
     from service.app import build_app
 
-    timeout = config.server.request_timeout_seconds
+    timeout = config.server.request_timeout_seconds + 10  # our own 503 comes first
     serve.start(
         http_options={"host": config.server.host, "port": config.server.port, "request_timeout_s": timeout},
         logging_config={"enable_access_log": False},
