@@ -1,16 +1,13 @@
 """The real service over HTTP on a free port, with queue and keys in memory, and a real browser in front of it."""
 
-import os
-import re
-import shutil
 import socket
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 import uvicorn
-from playwright.sync_api import expect, sync_playwright
+from rater_desk import chromium, desks
 
 from ensemble.tasks.task import load_task
 from ensemble.text import identity
@@ -22,17 +19,6 @@ from miners.queue.types import NewItem
 from service.config import validate_config
 from service.http import build_api
 from service.services import Services
-
-CHROMIUM_ARGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-WAIT_MS = 15_000
 
 SECRETS = ("0.73519", "0.31415", "0.27182", "a secret reason", "spicy-member")
 """What stands in every queued item's verdict and must never reach a rater."""
@@ -138,116 +124,22 @@ async def _no_score(_texts, _ids):
 
 @pytest.fixture(scope="module")
 def browser():
-    """Chromium. One a module: while Playwright runs, the thread counts as inside an event loop."""
-    program = shutil.which("chromium")
-    if program is None:
-        missing = "chromium is not installed (apt-get install chromium), so the labeler page is not tested in a browser"
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=list(CHROMIUM_ARGS))
-        yield chromium
-        chromium.close()
-
-
-@dataclass
-class Desk:
-    """A rater's browser tab, and everything suspicious that happened in it."""
-
-    page: object
-    live: Live
-    alarms: list[str] = field(default_factory=list)
-    requests: list = field(default_factory=list)
-
-    def open(self, role="label"):
-        """Opens the page and signs in by keyboard."""
-        self.page.goto(f"{self.live.url}/label")
-        self.page.wait_for_selector("main[data-state=signin]")
-        self.sign_in(self.live.tokens[role])
-        self.page.wait_for_selector("main:not([data-state=signin])")
-        return self
-
-    def sign_in(self, key):
-        """Types a key into the field that has the focus."""
-        self.page.keyboard.insert_text(key)
-        self.page.keyboard.press("Enter")
-
-    def press(self, *keys):
-        """Presses keys one after the other, each when the page has settled."""
-        for key in keys:
-            self.settled()
-            self.page.keyboard.press(key)
-
-    def settled(self):
-        """Waits until the page waits for the rater."""
-        self.page.wait_for_selector("main:not([data-state=loading], [data-state=settling], [data-state=sending])")
-
-    def wait(self, state):
-        """Waits until the page is in a state."""
-        self.page.wait_for_selector(f"main[data-state={state}]")
-
-    def shows(self, text):
-        """Waits until this text is up for judgement."""
-        expect(self.page.locator("#text-body")).to_have_text(text, timeout=WAIT_MS)
-        self.wait("asking")
-
-    def says(self, part):
-        """Waits until the status line holds these words."""
-        expect(self.page.locator("#status")).to_contain_text(part, timeout=WAIT_MS)
-
-    @property
-    def state(self):
-        """What the page waits for."""
-        return self.page.get_attribute("main", "data-state")
+    """Chromium, see `chromium`."""
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture
 def make_desk(browser, live):
-    """Opens tabs, each with cookies and storage of its own; afterwards nothing suspicious may have happened in any."""
-    desks = []
-
-    def make(**options):
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
-        context.set_default_timeout(WAIT_MS)
-        desk = Desk(context.new_page(), live)
-        desks.append((context, desk))
-        _watch(desk)
-        return desk
-
-    yield make
-    for context, _ in desks:
-        context.close()
-    assert [alarm for _, desk in desks for alarm in desk.alarms] == []
+    """Opens tabs, see `desks`."""
+    with desks(browser, live) as make:
+        yield make
 
 
 @pytest.fixture
 def desk(make_desk):
     """One tab."""
     return make_desk()
-
-
-def _watch(desk):
-    """Records what the tab asks for, and as alarms: script errors, dialogs, breaches of the policy, foreign hosts."""
-    page, alarms = desk.page, desk.alarms
-
-    def request(each):
-        desk.requests.append(each)
-        if not each.url.startswith((desk.live.url, "data:", "about:")):
-            alarms.append(f"request: {each.url}")
-
-    def dialog(each):
-        alarms.append(f"dialog: {each.message}")
-        each.dismiss()
-
-    page.on("pageerror", lambda error: alarms.append(f"error: {error}"))
-    page.on("console", lambda line: alarms.append(f"console: {line.text}") if _bad(line.text) else None)
-    page.on("request", request)
-    page.on("dialog", dialog)
-
-
-def _bad(line):
-    return re.search("content security policy|refused to|violat", line, re.IGNORECASE) is not None
 
 
 @pytest.fixture
