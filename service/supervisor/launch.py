@@ -61,16 +61,15 @@ class Launch:
         Raises:
             StartError: it ended instead; the message says why.
         """
-        failure = ""
-        while self._process.poll() is None:
+        failure, ended = "", False
+        while not ended:
+            ended = self._process.poll() is not None  # asked first, so that its last words are still read
             for event in self._events():
                 listener(event)
+                failure = event.detail if event.state == "failed" else failure
                 if event.step == "ready":
                     return require_running()
             time.sleep(_POLL_SECONDS)
-        for event in self._events():
-            listener(event)
-            failure = event.detail if event.state == "failed" else failure
         log = logs_dir() / "supervisor.log"
         raise StartError(failure or f"its process ended with status {self._process.returncode}; see {log}")
 
