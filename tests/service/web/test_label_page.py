@@ -243,7 +243,7 @@ def test_the_empty_page_finds_new_texts_by_itself(desk, live):
     desk.open().wait("empty")
     expect(desk.page.locator("#notice")).to_contain_text("Nothing is waiting for you")
     live.add(FALL)
-    desk.page.clock.run_for(11_000)
+    desk.page.clock.fast_forward(11_000)
     expect(desk.page.locator("#text-body")).to_have_text(FALL)
 
 
