@@ -1,0 +1,1 @@
+"""The members: each reads texts in its own way."""

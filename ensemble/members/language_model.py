@@ -1,0 +1,322 @@
+"""A causal language model that reads many texts after one shared prompt, and writes new ones.
+
+Reading takes one forward pass per batch. It gives the logits of a few chosen answer words and, for the probe, pooled
+hidden states.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ensemble.errors import ArtifactError, InputError
+from ensemble.members.generation import sample
+from ensemble.members.prefix_cache import Prefix, RecordingCache
+from ensemble.members.specs import Precision
+from ensemble.members.weights import fingerprint
+from ensemble.scorer import FloatArray
+
+_CACHED_PREFIXES = 4
+_SELF_CHECK_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one pass over n texts gives.
+
+    Attributes:
+        logits: float64, shape (n, answers): unnormalised log-probability of each answer token as the next token.
+        hidden: float32, shape (n, layers, 2, width): for each chosen layer the state of the last token, and the mean
+            over the tokens of the suffix (prompt prefix excluded).
+    """
+
+    logits: FloatArray
+    hidden: NDArray[np.float32]
+
+
+class LanguageModel:
+    """A loaded model with its tokenizer; see `load`. Calls from several threads take turns.
+
+    Args:
+        model: a transformers causal language model in eval mode.
+        tokenizer: its tokenizer.
+        fingerprint: hash over the weights, see `weights.fingerprint`.
+        threads: CPU threads a call may use; None leaves torch's setting.
+        batch_tokens: most suffix tokens (padding included) in one forward pass.
+    """
+
+    def __init__(
+        self, model: Any, tokenizer: Any, fingerprint: str, *, threads: int | None = None, batch_tokens: int = 1024
+    ) -> None:
+        self._model, self._tokenizer = model, tokenizer
+        self._fingerprint, self._threads, self._batch_tokens = fingerprint, threads, batch_tokens
+        self._prefixes: OrderedDict[str, Prefix] = OrderedDict()
+        self._lock = threading.RLock()
+        self._shares_prefixes = self._prefix_sharing_works()
+
+    @classmethod
+    def load(
+        cls,
+        path_or_hub_id: str | Path,
+        *,
+        device: str | None = None,
+        dtype: Precision | None = None,
+        threads: int | None = None,
+    ) -> LanguageModel:
+        """Loads a local directory, or a model of the hub by its id.
+
+        Args:
+            path_or_hub_id: a directory in the transformers format, or "owner/name".
+            device: "cpu", "cuda", ...; None takes CUDA where there is one.
+            dtype: "float32" or "bfloat16"; None takes float32 on a CPU and bfloat16 on CUDA.
+            threads: see the class.
+
+        Raises:
+            ArtifactError: there is no such model, or it cannot be read.
+        """
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        precision: Precision = dtype or ("float32" if chosen == "cpu" else "bfloat16")
+        source = str(path_or_hub_id)
+        try:
+            digest = fingerprint(source, precision)
+            tokenizer = AutoTokenizer.from_pretrained(source)
+            with _quiet_progress():
+                model = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, precision))
+        except (OSError, ValueError) as error:
+            raise ArtifactError(f"cannot load the language model {source!r}: {error}") from error
+        return cls(model.to(chosen).eval(), tokenizer, digest, threads=threads)
+
+    @property
+    def fingerprint(self) -> str:
+        """64 hex digits that change with the weights, the tokenizer or the precision."""
+        return self._fingerprint
+
+    @property
+    def precision(self) -> Precision:
+        """Number format of the weights."""
+        return "bfloat16" if self._model.dtype == torch.bfloat16 else "float32"
+
+    @property
+    def depth(self) -> int:
+        """Number of transformer blocks; hidden states have depth + 1 layers, 0 being the embeddings."""
+        return int(self._model.config.get_text_config().num_hidden_layers)
+
+    @property
+    def width(self) -> int:
+        """Width of a hidden state."""
+        return int(self._model.config.get_text_config().hidden_size)
+
+    def tokens(self, text: str) -> list[int]:
+        """Token ids of a piece of text, nothing added; spellings of control tokens are read as plain characters."""
+        return list(self._tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+
+    def answer_token(self, word: str) -> int:
+        """The single token that spells `word` (a leading space counts).
+
+        Raises:
+            InputError: the word takes several tokens.
+        """
+        ids = self.tokens(word)
+        if len(ids) != 1:
+            raise InputError(f"the answer {word!r} takes {len(ids)} tokens of this model; choose a word of one token")
+        return ids[0]
+
+    def read(self, prefix: str, suffixes: Sequence[str], answers: Sequence[int], layers: Sequence[int] = ()) -> Reading:
+        """Reads every suffix after the prefix.
+
+        Args:
+            prefix: the shared prompt; its keys and values are computed once and kept for later calls.
+            suffixes: what differs, none empty.
+            answers: token ids whose logits are wanted.
+            layers: hidden layers wanted, each in 0..depth; negative counts from the end.
+
+        Returns:
+            In the order of `suffixes`; independent of how they were batched beyond float rounding.
+        """
+        ids = [self.tokens(suffix) for suffix in suffixes]
+        if not all(ids):
+            raise InputError("a text has no tokens; is it blank?", field="text")
+        with self._computing():
+            shared = self._prefix(prefix)
+            head = self._head(answers)
+            logits = np.empty((len(ids), len(answers)))
+            hidden = np.empty((len(ids), len(layers), 2, self.width), dtype=np.float32)
+            for batch in _batches([len(row) for row in ids], self._batch_tokens):
+                logits[batch], hidden[batch] = self._read_batch(shared, [ids[i] for i in batch], head, layers)
+        return Reading(logits, hidden)
+
+    def generate(
+        self,
+        prompts: Sequence[str],
+        *,
+        max_new_tokens: int = 64,
+        temperature: float = 1.0,
+        top_p: float = 0.95,
+        seed: int = 0,
+        stop: Sequence[str] = (),
+        batch: int = 16,
+    ) -> list[str]:
+        """Continues each prompt by nucleus sampling; see `generation.sample`.
+
+        The i-th prompt draws from a generator of its own, seeded by (seed, i), so what it becomes depends neither on
+        the batch nor on other use of torch's randomness.
+        """
+        rows = [[*self._start_tokens(), *self.tokens(prompt)] for prompt in prompts]
+        if not all(rows):
+            raise InputError("a prompt has no tokens; is it blank?", field="prompts")
+        written: list[str] = []
+        with self._computing():
+            for start in range(0, len(rows), batch):
+                written += sample(
+                    self._model,
+                    self._tokenizer,
+                    rows[start : start + batch],
+                    max_new_tokens=max_new_tokens,
+                    temperature=temperature,
+                    top_p=top_p,
+                    seeds=[_row_seed(seed, index) for index in range(start, min(start + batch, len(rows)))],
+                    stop=stop,
+                )
+        return written
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        """One caller at a time, without gradients, on the given number of threads.
+
+        The number is set at every call because OpenMP keeps it per calling thread.
+        """
+        with self._lock, torch.inference_mode():
+            before = torch.get_num_threads()
+            torch.set_num_threads(self._threads or before)
+            try:
+                yield
+            finally:
+                torch.set_num_threads(before)
+
+    def _start_tokens(self) -> list[int]:
+        token = self._tokenizer.bos_token_id
+        return [] if token is None else [int(token)]
+
+    def _prefix(self, text: str) -> Prefix:
+        if text in self._prefixes:
+            self._prefixes.move_to_end(text)
+            return self._prefixes[text]
+        made = self._compute_prefix((*self._start_tokens(), *self.tokens(text)), share=self._shares_prefixes)
+        self._prefixes[text] = made
+        if len(self._prefixes) > _CACHED_PREFIXES:
+            self._prefixes.popitem(last=False)
+        return made
+
+    def _compute_prefix(self, tokens: tuple[int, ...], *, share: bool) -> Prefix:
+        if not share or not tokens:
+            return Prefix(tokens)
+        cache = RecordingCache(self.depth)
+        self._model.base_model(input_ids=self._tensor([list(tokens)]), past_key_values=cache, use_cache=True)
+        return cache.prefix(tokens)
+
+    def _prefix_sharing_works(self) -> bool:
+        """Whether a lent prefix gives what reading the whole text gives; recurrent models, for one, cannot share."""
+        tokens = (*self._start_tokens(), *self.tokens("The lamp was lit before the guests came down."))
+        head, suffix = self._head([0]), [self.tokens(" Nobody spoke of it.")]
+        with self._computing():
+            plain, _ = self._read_batch(Prefix(tokens), suffix, head, ())
+            try:
+                lent, _ = self._read_batch(self._compute_prefix(tokens, share=True), suffix, head, ())
+            except (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError):
+                return False
+        return bool(np.allclose(plain, lent, rtol=_SELF_CHECK_TOLERANCE, atol=_SELF_CHECK_TOLERANCE))
+
+    def _head(self, answers: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """The answers' rows of the output layer in double precision: (answers, width), and their biases if any."""
+        layer = self._model.get_output_embeddings()
+        chosen = torch.tensor(list(answers), device=layer.weight.device)
+        bias = getattr(layer, "bias", None)
+        return layer.weight[chosen].double(), None if bias is None else bias[chosen].double()
+
+    def _read_batch(
+        self,
+        prefix: Prefix,
+        rows: Sequence[list[int]],
+        head: tuple[torch.Tensor, torch.Tensor | None],
+        layers: Sequence[int],
+    ) -> tuple[FloatArray, NDArray[np.float32]]:
+        """One forward pass.
+
+        Rows are padded at the end, where causal attention keeps the padding from being seen, so no mask is needed.
+        """
+        skipped = 0 if prefix.cached else len(prefix.tokens)
+        full = rows if prefix.cached else [[*prefix.tokens, *row] for row in rows]
+        lent = {"past_key_values": prefix.lend(), "use_cache": True} if prefix.cached else {"use_cache": False}
+        out = self._model.base_model(input_ids=self._tensor(full), output_hidden_states=bool(layers), **lent)
+        lengths = torch.tensor([len(row) for row in rows], device=out.last_hidden_state.device)
+        last = _last(out.last_hidden_state[:, skipped:], lengths)
+        pooled = [_pool(out.hidden_states[layer][:, skipped:], lengths) for layer in layers]
+        hidden = torch.stack(pooled, dim=1) if pooled else torch.empty(len(rows), 0, 2, self.width)
+        return self._logits(last, head), hidden.float().cpu().numpy()
+
+    def _logits(self, last: torch.Tensor, head: tuple[torch.Tensor, torch.Tensor | None]) -> FloatArray:
+        weight, bias = head
+        logits = last.double() @ weight.T
+        if bias is not None:
+            logits = logits + bias
+        cap = getattr(self._model.config.get_text_config(), "final_logit_softcapping", None)
+        if cap:
+            logits = torch.tanh(logits / cap) * cap
+        return np.asarray(logits.cpu().numpy(), dtype=np.float64)
+
+    def _tensor(self, rows: Sequence[list[int]]) -> torch.Tensor:
+        width = max(map(len, rows))
+        return torch.tensor([row + [0] * (width - len(row)) for row in rows], device=self._model.device)
+
+
+def _last(states: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """State of each row's last real token: (n, tokens, d), (n,) -> (n, d)."""
+    return states[torch.arange(len(states), device=states.device), lengths - 1]
+
+
+def _pool(states: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """Last and mean over the real tokens: (n, tokens, d), (n,) -> (n, 2, d)."""
+    real = torch.arange(states.shape[1], device=states.device)[None, :] < lengths[:, None]
+    mean = (states.float() * real[..., None]).sum(dim=1) / lengths[:, None]
+    return torch.stack([_last(states, lengths).float(), mean], dim=1)
+
+
+def _batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
+    """Indices in batches of like length, each at most `budget` tokens with padding (a longer row goes alone)."""
+    batch: list[int] = []
+    for index in np.argsort(lengths, kind="stable"):
+        if batch and lengths[index] * (len(batch) + 1) > budget:
+            yield batch
+            batch = []
+        batch.append(int(index))
+    if batch:
+        yield batch
+
+
+def _row_seed(seed: int, index: int) -> int:
+    return int(np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+@contextmanager
+def _quiet_progress() -> Iterator[None]:
+    """Keeps transformers from drawing its own progress bar over ours."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
