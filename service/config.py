@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from ensemble.errors import InputError
+from ensemble.members.specs import DEFAULT_MEMBERS, MemberSpecs
 from ensemble.tasks.task import DEFAULT_TASK
 from ensemble.text import MAX_TEXT_CHARS
 
@@ -162,11 +163,13 @@ class Config(_Section):
 
     Attributes:
         task: name of the task served, or its folder.
-        members: settings by member group; groups and fields left out keep their defaults.
+        panel: which members there are, and which language model or endpoint the judge is.
+        members: how they are served, by member group; groups and fields left out keep their defaults.
     """
 
     server: ServerConfig = ServerConfig()
     task: str = Field(default=DEFAULT_TASK, min_length=1)
+    panel: MemberSpecs = DEFAULT_MEMBERS
     members: dict[str, GroupConfig] = Field(default_factory=dict)
     queue: QueueConfig = QueueConfig()
     mining: MiningConfig = MiningConfig()

@@ -13,7 +13,8 @@ from ensemble.scorer import Scorer
 if TYPE_CHECKING:
     from ensemble.artifacts import Artifact
 
-Loader = Callable[["Artifact", Path, int, "str | None"], Scorer]
+Loader = Callable[["str | None", Path, int, "str | None"], Scorer]
+"""From language model, folder, threads and device to the scorer."""
 
 
 def load_group(artifact: Artifact, group: str, *, threads: int, device: str | None) -> Scorer:
@@ -22,43 +23,58 @@ def load_group(artifact: Artifact, group: str, *, threads: int, device: str | No
     Raises:
         ArtifactError: no such group.
     """
-    loader = _LOADERS.get(group)
-    if loader is None or group not in artifact.groups:
+    if group not in artifact.groups:
         raise ArtifactError(f"no member group {group!r}; this artifact has {', '.join(artifact.groups)}")
-    return loader(artifact, artifact.path / group, threads, device)
+    model = artifact.manifest.language_model
+    return load_fitted(group, artifact.path / group, model, threads=threads, device=device)
 
 
-def _encoder(_: Artifact, directory: Path, threads: int, device: str | None) -> Scorer:
+def load_fitted(
+    group: str, directory: Path, language_model: str | None, *, threads: int = 1, device: str | None = None
+) -> Scorer:
+    """Loads a group from its folder.
+
+    Args:
+        group: what kind of group it is.
+        directory: its folder.
+        language_model: a folder of `models_dir`, another folder, or a hub id; for groups that read with one.
+        threads: threads of one forward pass.
+        device: "cuda", or None for the CPU.
+
+    Raises:
+        ArtifactError: nothing can load such a group, or its files are damaged.
+    """
+    loader = _LOADERS.get(group)
+    if loader is None:
+        raise ArtifactError(f"no member group is called {group!r}; known are {', '.join(_LOADERS)}")
+    return loader(language_model, directory, threads, device)
+
+
+def _encoder(_: str | None, directory: Path, threads: int, device: str | None) -> Scorer:
     from ensemble.members.encoder import EncoderScorer
 
     return EncoderScorer(directory, threads=threads, device=device)
 
 
-def _keyword(_: Artifact, directory: Path, threads: int, device: str | None) -> Scorer:
+def _keyword(_: str | None, directory: Path, threads: int, device: str | None) -> Scorer:
     from ensemble.members.keyword import KeywordScorer
 
     return KeywordScorer(directory, threads=threads, device=device)
 
 
-def _language_model(artifact: Artifact, directory: Path, threads: int, device: str | None) -> Scorer:
+def _language_model(model: str | None, directory: Path, threads: int, device: str | None) -> Scorer:
     from ensemble.members.judge import LanguageModelScorer
 
-    return LanguageModelScorer.load(model_location(artifact), directory, threads=threads, device=device)
+    return LanguageModelScorer.load(_location(model), directory, threads=threads, device=device)
 
 
-def _remote_judge(_: Artifact, directory: Path, _threads: int, _device: str | None) -> Scorer:
+def _remote_judge(_: str | None, directory: Path, _threads: int, _device: str | None) -> Scorer:
     from ensemble.members.remote_judge import RemoteJudge
 
     return RemoteJudge.load(directory)
 
 
-def model_location(artifact: Artifact) -> str:
-    """Where the artifact's language model is: a folder of `models_dir`, another folder, or a hub id.
-
-    Raises:
-        ArtifactError: the artifact has none.
-    """
-    name = artifact.manifest.language_model
+def _location(name: str | None) -> str:
     if name is None:
         raise ArtifactError("this artifact was prepared without a local language model")
     kept = models_dir() / name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,17 +19,21 @@ def add_to(app: typer.Typer) -> None:
 
 def prepare(
     task: TaskName = "injury",
+    config: Annotated[
+        Path | None, typer.Option("--config", help="YAML file whose panel to prepare.", metavar="FILE")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Also where prepared models are there.")] = False,
     as_json: Json = False,
 ) -> None:
     """Prepare a task's models: fit, calibrate, convert, and measure them. Done once; `up` does it by itself."""
     from ensemble.artifacts import current_artifact
     from ensemble.tasks.task import load_task
+    from service.config import load_config
     from service.supervisor.prepare import prepare_apart
 
-    name = load_task(task).name
+    name, panel = load_task(task).name, load_config(config).panel
     with bar("models", 1.0) as tell:
-        prepare_apart(task, lambda step, done: tell(done, step), force=force)
+        prepare_apart(task, lambda step, done: tell(done, step), panel=panel, force=force)
     artifact = current_artifact(name)
     members = {m.name: m.version for group in artifact.groups for m in artifact.members(group)}
     if as_json:

@@ -150,14 +150,19 @@ class Supervisor:
 
     def _prepare(self) -> None:
         with self._step("prepare") as say:
-            prepare_apart(self._config.task, lambda step, done: self._report("prepare", "progress", step, done))
+            prepare_apart(
+                self._config.task,
+                lambda step, done: self._report("prepare", "progress", step, done),
+                panel=self._config.panel,
+            )
             say("prepared")
 
     def _start_ray(self, down: contextlib.ExitStack, session_root: Path) -> RayState:
         with self._step("ray") as say:
             down.callback(cluster.stop_ray)
-            names = ("HUNGJURY_HOME", "HUNGJURY_REDIS_URL")
-            worker_env = {name: os.environ[name] for name in names}
+            judge = self._config.panel.judge
+            names = ["HUNGJURY_HOME", "HUNGJURY_REDIS_URL", (judge and judge.api_key_env) or ""]
+            worker_env = {name: os.environ[name] for name in names if name in os.environ}
             ray = cluster.start_ray(self._config, self._home, session_root, worker_env)
             say(ray.address)
         return ray

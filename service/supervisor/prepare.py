@@ -19,6 +19,7 @@ from pathlib import Path
 
 from ensemble.errors import ArtifactError
 from ensemble.home import home
+from ensemble.members.specs import DEFAULT_MEMBERS, MemberSpecs
 from service.errors import StartError
 from service.runtime_state import logs_dir, run_dir
 
@@ -41,12 +42,13 @@ def is_prepared(task: str) -> bool:
     return True
 
 
-def prepare_apart(task: str, listener: Listener, *, force: bool = False) -> None:
+def prepare_apart(task: str, listener: Listener, *, panel: MemberSpecs = DEFAULT_MEMBERS, force: bool = False) -> None:
     """Prepares a task's models in another process; returns when they are there, soon if they were.
 
     Args:
         task: name or folder.
         listener: told how far it is.
+        panel: which members.
         force: prepare even where models made from the same inputs are there.
 
     Raises:
@@ -65,6 +67,7 @@ def prepare_apart(task: str, listener: Listener, *, force: bool = False) -> None
                     str(report),
                     str(os.getpid()),
                     str(int(force)),
+                    panel.model_dump_json(),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -98,23 +101,24 @@ def _follow(process: subprocess.Popen[bytes], report: Path, listener: Listener) 
 
 
 def main() -> None:
-    """Prepares: `python -m service.supervisor.prepare TASK REPORT PARENT FORCE`."""
+    """Prepares: `python -m service.supervisor.prepare TASK REPORT PARENT FORCE PANEL`."""
     task, report, parent, force = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "1"
+    panel = MemberSpecs.model_validate_json(sys.argv[5])
     _end_with(parent)
     with report.open("a", encoding="utf-8", buffering=1) as stream:
         try:
             with _alone():
-                _prepare(task, lambda step, done: _write(stream.write, step=step, fraction=done), force=force)
+                _prepare(task, panel, lambda step, done: _write(stream.write, step=step, fraction=done), force=force)
         except Exception as error:  # whatever it is, the waiting side must be told in one line
             _write(stream.write, failure=f"{type(error).__name__}: {' '.join(str(error).split())}")
             raise
 
 
-def _prepare(task: str, listener: Listener, *, force: bool) -> None:
+def _prepare(task: str, panel: MemberSpecs, listener: Listener, *, force: bool) -> None:
     from ensemble.tasks.task import load_task
     from ensemble.training.prepare import prepare
 
-    prepare(load_task(task), progress=listener, force=force)
+    prepare(load_task(task), panel, progress=listener, force=force)
 
 
 def _write(write: Callable[[str], int], **event: object) -> None:
