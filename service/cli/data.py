@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from miners.queue.types import Item
 
 PAGE = 100
-TEXT_CHARS = 90
+TEXT_CHARS = 200
 
 Count = Annotated[int, typer.Option("--count", "-n", min=1, max=10_000, help="How many at most.")]
 

@@ -48,7 +48,9 @@ def log_to_file() -> None:
 
 def _end_with_stdin() -> None:
     """So that the service cannot outlive the program that wanted it."""
-    sys.stdin.buffer.read()
+    # Unbuffered: a thread that holds the buffer's lock when the process ends is a fatal error of the interpreter.
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 

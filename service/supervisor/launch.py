@@ -70,8 +70,10 @@ class Launch:
                 if event.step == "ready":
                     return require_running()
             time.sleep(_POLL_SECONDS)
+        if self._process.returncode == 0 and not failure:
+            raise StartError("the service was asked to stop before it was ready")
         log = logs_dir() / "supervisor.log"
-        raise StartError(failure or f"its process ended with status {self._process.returncode}; see {log}")
+        raise StartError(failure or f"the service's process ended with status {self._process.returncode}; see {log}")
 
     def stop(self, listener: Listener = lambda _: None) -> None:
         """Ends the service in order, and returns once everything is down."""
