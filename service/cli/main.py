@@ -10,6 +10,7 @@ import typer
 
 from service.cli import data, demo, doctor, evaluate, keys, mine, prepare, score, serve, status
 from service.cli.output import printable, say
+from service.profile import apply_threads
 
 USAGE = 2
 FAILED = 1
@@ -29,6 +30,7 @@ for module in (serve, status, score, mine, evaluate, data, keys, doctor, prepare
 
 def run() -> None:
     """Entry point of the installed command."""
+    apply_threads()
     sys.exit(execute(sys.argv[1:]))
 
 

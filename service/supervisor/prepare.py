@@ -21,6 +21,7 @@ from ensemble.errors import ArtifactError
 from ensemble.home import home
 from ensemble.members.specs import DEFAULT_MEMBERS, MemberSpecs
 from service.errors import StartError
+from service.profile import THREADS
 from service.runtime_state import logs_dir, run_dir
 
 Listener = Callable[[str, float], None]
@@ -72,6 +73,7 @@ def prepare_apart(task: str, listener: Listener, *, panel: MemberSpecs = DEFAULT
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                env={**THREADS, **os.environ},
                 start_new_session=True,  # Ctrl-C ends the waiting side, and this process with it
             )
             try:
