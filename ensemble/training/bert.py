@@ -72,12 +72,11 @@ def export(model: nn.Module, tokenizer: Path, directory: Path) -> None:
     """
     directory.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(tokenizer, directory / "tokenizer.json")
-    example = torch.ones((2, 8), dtype=torch.int64)
     batch, length = torch.export.Dim("batch", min=1), torch.export.Dim("tokens", min=2, max=512)
     shape = {0: batch, 1: length}
     torch.onnx.export(
         model.eval(),
-        (example, example, torch.zeros_like(example)),
+        example_inputs(),
         str(directory / "model.onnx"),
         input_names=["input_ids", "attention_mask", "token_type_ids"],
         output_names=["output"],
@@ -87,3 +86,14 @@ def export(model: nn.Module, tokenizer: Path, directory: Path) -> None:
         external_data=False,
         verbose=False,
     )
+
+
+def example_inputs() -> tuple[Tensor, Tensor, Tensor]:
+    """Ids, mask and segments, each (2, 8), with padding and both segments.
+
+    Three tensors of their own: the exporter merges inputs that are one object, and the mask would become the ids.
+    """
+    ids = torch.arange(1000, 1016).reshape(2, 8)
+    mask, segments = torch.ones_like(ids), torch.zeros_like(ids)
+    mask[1, 6:], segments[:, 4:] = 0, 1
+    return ids, mask, segments

@@ -10,15 +10,10 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from ensemble.errors import ArtifactError
-from ensemble.members.onnx_text import OnnxTextModel
-from ensemble.members.windows import WindowTokenizer, pad
-from ensemble.scorer import FloatArray
+from ensemble.members.windows import WindowTokenizer
 from ensemble.text import LabelledText
 from ensemble.training.bert import Classifier, export, load_base, minilm_path
-
-PARITY_TOLERANCE = 1e-3
-"""Largest difference of logits between torch and ONNX Runtime that an export may show."""
+from ensemble.training.parity import PARITY_ROWS, check_parity, inputs
 
 
 class EncoderRecipe(BaseModel):
@@ -65,14 +60,7 @@ def fit_encoder(
     tokenizer = WindowTokenizer(base / "tokenizer.json")
     _train(model, tokenizer, rows, recipe, seed, progress)
     export(model, base / "tokenizer.json", directory)
-    _check_parity(model, tokenizer, rows[:32], directory)
-
-
-def _inputs(tokenizer: WindowTokenizer, rows: Sequence[LabelledText]) -> tuple[torch.Tensor, ...]:
-    """Ids, mask and segments of each row's first window, each (rows, tokens)."""
-    first = {window.row: window for window in reversed(tokenizer.windows(rows, with_context=True))}
-    arrays = pad([first[row] for row in range(len(rows))])
-    return tuple(torch.from_numpy(array) for array in arrays.values())
+    check_parity(model, tokenizer, rows[:PARITY_ROWS], directory)
 
 
 def _train(
@@ -101,7 +89,7 @@ def _train(
             batch = [rows[index] for index in order[start : start + recipe.batch_size]]
             target = torch.tensor([[float(row.label)] for row in batch])
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=fast):
-                logits = model(*_inputs(tokenizer, batch))
+                logits = model(*inputs(tokenizer, batch))
             loss = torch.nn.functional.binary_cross_entropy_with_logits(logits.float(), target)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
@@ -110,19 +98,3 @@ def _train(
             done += 1
             progress(done / steps)
     model.eval()
-
-
-def torch_logits(model: Classifier, tokenizer: WindowTokenizer, rows: Sequence[LabelledText]) -> FloatArray:
-    """Logits of the torch model, shape (len(rows),): the reference for the export."""
-    with torch.inference_mode():
-        return np.asarray(model(*_inputs(tokenizer, rows))[:, 0].double().numpy(), dtype=np.float64)
-
-
-def _check_parity(model: Classifier, tokenizer: WindowTokenizer, rows: Sequence[LabelledText], directory: Path) -> None:
-    exported = OnnxTextModel(directory, threads=1).highest(rows, with_context=True)
-    difference = float(np.abs(exported - torch_logits(model, tokenizer, rows)).max())
-    if not difference <= PARITY_TOLERANCE:
-        raise ArtifactError(
-            f"the exported encoder differs from torch by {difference:.2g} in its logits; "
-            f"the limit is {PARITY_TOLERANCE:.0e}; check the torch, onnx and onnxruntime versions"
-        )

@@ -10,10 +10,12 @@ import numpy as np
 from ensemble.calibration import fit_platt
 from ensemble.members.keyword import KeywordFeatures, KeywordFile
 from ensemble.members.onnx_text import OnnxTextModel
+from ensemble.members.windows import WindowTokenizer
 from ensemble.tasks.task import Task
 from ensemble.text import LabelledText
 from ensemble.training.bert import MeanPooled, export, load_base, minilm_path
 from ensemble.training.linear import fit_linear
+from ensemble.training.parity import PARITY_ROWS, check_parity
 
 
 def fit_keyword(
@@ -23,7 +25,9 @@ def fit_keyword(
     from safetensors.numpy import save_file
 
     base = minilm_path()
-    export(MeanPooled(load_base(base)), base / "tokenizer.json", directory / "embedder")
+    embedder = MeanPooled(load_base(base))
+    export(embedder, base / "tokenizer.json", directory / "embedder")
+    check_parity(embedder, WindowTokenizer(base / "tokenizer.json"), train[:PARITY_ROWS], directory / "embedder")
     (directory / "lexicon.json").write_text(task.lexicon.model_dump_json(indent=1), encoding="utf-8")
     features = KeywordFeatures(task.lexicon, OnnxTextModel(directory / "embedder", threads=threads))
     weight, bias = fit_linear(features(train), train)
