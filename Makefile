@@ -77,7 +77,7 @@ constraints: ## Renew constraints.txt with the newest versions that pyproject.to
 
 clean: ## Remove .venv, caches and build outputs; what the program keeps stays
 	@echo "==> Removing .venv, caches and build outputs"
-	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .test-home build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find ensemble miners service tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 purge: venv ## Stop the service and delete its state (models, queue, ANSWERS, logs); needs CONFIRM=yes

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +16,17 @@ ROOT = Path(__file__).resolve().parent.parent
 
 OUTSIDE = ("HUNGJURY_HOST", "HUNGJURY_PORT", "HUNGJURY_REDIS_URL", "RAY_ADDRESS")
 """Variables that would point a test at somebody's running service."""
+
+
+PREPARING_SECONDS = 3600
+"""What a test may take that has to prepare the real models first, on a busy machine with two cores."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whichever test comes first prepares the models for all, so each one that needs them has the time for it."""
+    for item in items:
+        if "prepared_home" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(PREPARING_SECONDS))
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +56,29 @@ def _own_home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
 def root() -> Path:
     """The project's folder."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def prepared_home(request: pytest.FixtureRequest) -> Path:
+    """A state directory with the real models of task injury, kept in `.test-home` from one run to the next.
+
+    The command prepares under a lock of its own, and returns at once where nothing has changed.
+    """
+    path, began = ROOT / ".test-home", time.monotonic()
+    if not (path / "artifacts" / "injury" / "current.json").is_file():
+        _tell(request, f"preparing the models in {path}; this takes minutes, once")
+    command = [str(Path(sys.executable).with_name("hungjury")), "prepare"]
+    environment = {**os.environ, "HUNGJURY_HOME": str(path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    _tell(request, f"models of task injury are prepared ({time.monotonic() - began:.0f} s)")
+    return path
+
+
+def _tell(request: pytest.FixtureRequest, line: str) -> None:
+    """Prints past pytest's capture, for whoever waits."""
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print(f"\n{line}", flush=True)
 
 
 @pytest.fixture(scope="session")
