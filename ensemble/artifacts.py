@@ -101,11 +101,17 @@ class Artifact:
             group: one of `groups`.
             threads: threads of one forward pass.
             device: "cuda", or None for the CPU.
-        """
-        from ensemble.members.loading import load_group
 
+        Raises:
+            ArtifactError: no such group, or a file was changed.
+        """
+        from ensemble.members.loading import load_fitted
+
+        if group not in self.groups:
+            raise ArtifactError(f"no member group {group!r}; this artifact has {', '.join(self.groups)}")
         self.verify(f"{group}/")
-        return load_group(self, group, threads=threads, device=device)
+        model = self.manifest.language_model
+        return load_fitted(group, self.path / group, model, threads=threads, device=device)
 
     def load_panel(self, *, threads: int = 1, device: str | None = None) -> Panel:
         """All groups in this process, joined."""

@@ -1,32 +1,16 @@
-"""From an artifact's group to its scorer; the one place that knows which class serves which group."""
+"""From a member group's folder to its scorer; the one place that knows which class serves which group."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ensemble.errors import ArtifactError
 from ensemble.home import models_dir
 from ensemble.scorer import Scorer
 
-if TYPE_CHECKING:
-    from ensemble.artifacts import Artifact
-
 Loader = Callable[["str | None", Path, int, "str | None"], Scorer]
 """From language model, folder, threads and device to the scorer."""
-
-
-def load_group(artifact: Artifact, group: str, *, threads: int, device: str | None) -> Scorer:
-    """Loads one group of an artifact.
-
-    Raises:
-        ArtifactError: no such group.
-    """
-    if group not in artifact.groups:
-        raise ArtifactError(f"no member group {group!r}; this artifact has {', '.join(artifact.groups)}")
-    model = artifact.manifest.language_model
-    return load_fitted(group, artifact.path / group, model, threads=threads, device=device)
 
 
 def load_fitted(
