@@ -4,7 +4,7 @@ import pytest
 
 from ensemble.errors import ArtifactError, InputError
 from service.app import build_app
-from service.profile import PLAIN, apply_profile
+from service.profile import PLAIN, THREADS, apply_profile
 
 
 def test_unprepared_task_says_what_to_run(tmp_path, monkeypatch):
@@ -30,4 +30,4 @@ def test_profile_sets_what_is_not_set(monkeypatch):
     environment = {"RAY_SERVE_PROXY_USE_GRPC": "0"}
     monkeypatch.setattr("service.profile.os.environ", environment)
     apply_profile()
-    assert environment == {**PLAIN, "RAY_SERVE_PROXY_USE_GRPC": "0"}
+    assert environment == {**PLAIN, **THREADS, "RAY_SERVE_PROXY_USE_GRPC": "0"}
