@@ -107,7 +107,8 @@ def test_the_embedded_store_comes_back_within_a_second(store, wait_until):
 
     queue = store.queue("injury")
     queue.enqueue([item(1, "kept")])
-    server = next(child for child in psutil.Process().children() if "valkey" in " ".join(child.cmdline()))
+    address = store_url().rsplit("@", 1)[1].split("/")[0]  # other tests of this run have servers of their own
+    server = next(child for child in psutil.Process().children() if address in " ".join(child.cmdline()).split())
     server.kill()
     server.wait(5)
     wait_until(lambda: queue.counts().waiting == 1, seconds=1.5)
