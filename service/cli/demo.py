@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,7 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="Shut down after the campaign.")] = False,
 ) -> None:
     """Show the whole loop: prepare, start, mine, and wait for a labeler until Ctrl-C."""
+    _end_on_signals()
     began, taken = time.monotonic(), dict[str, float]()
     with MemoryPeak() as memory, _service(taken) as state:
         begun = time.monotonic()
@@ -54,6 +56,15 @@ def demo(
     taken["all"] = time.monotonic() - began
     put("wall time: " + ", ".join(f"{step} {seconds(value)}" for step, value in taken.items()))
     put(f"memory at the peak: {mebibytes(memory.pss)} (with shared pages once a process: {mebibytes(memory.rss)})")
+
+
+def _end_on_signals() -> None:
+    """Ctrl-C and a polite kill both end the demo in order.
+
+    A shell starts its background jobs with Ctrl-C ignored, which Python keeps unless told otherwise.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 @contextlib.contextmanager
