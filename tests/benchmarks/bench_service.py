@@ -1,0 +1,141 @@
+"""Texts a second: each member group and the panel in one process, beside the whole service over HTTP.
+
+Run by `make bench`. Everything is measured in the same run, in turns, so that a busy machine disturbs all alike.
+"""
+
+import json
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+from live_service import LiveService
+
+from ensemble.artifacts import current_artifact
+from ensemble.panel import Panel
+from ensemble.rows import RowReader
+from ensemble.tasks.task import load_task
+from ensemble.text import Text
+from service.config import load_config
+
+pytestmark = [pytest.mark.service, pytest.mark.models]
+
+BATCH = 64
+CLIENTS = (1, 4)
+REPEATS = 5
+
+Job = Callable[[], None]
+
+
+def texts(root: Path, count: int) -> tuple[list[Text], str]:
+    """Texts to score, and a word on what they are."""
+    passages = root.parent / "shared" / "data" / "fiction_passages.jsonl.gz"
+    if passages.is_file():
+        with closing(iter(RowReader([passages]))) as rows:
+            found, what = [next(rows).as_text() for _ in range(count)], f"passages of {passages.name}"
+    else:
+        found = [Text(row.text, row.context) for row in load_task("injury").rows()][:count]
+        what = f"seed rows of task injury, as {passages} is not there"
+    words = statistics.mean(len(text.text.split()) for text in found)
+    return found, f"{what}, {words:.0f} words on average"
+
+
+@pytest.fixture
+def service(prepared_home, free_port) -> Iterator[LiveService]:
+    """The service, as `hungjury up` starts it."""
+    folder = Path(tempfile.mkdtemp(prefix="hj-bench-"))
+    live = LiveService(folder, prepared_home, free_port())
+    try:
+        live.up()
+        yield live
+    finally:
+        live.down()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def panel(prepared_home, monkeypatch) -> Iterator[Panel]:
+    """The same members in this process, with as many threads as the service gives each."""
+    monkeypatch.setenv("HUNGJURY_HOME", str(prepared_home))
+    artifact, config = current_artifact("injury"), load_config()
+    scorers = [artifact.load_scorer(group, threads=config.group(group).threads) for group in artifact.groups]
+    loaded = Panel(scorers, artifact.joint)
+    yield loaded
+    loaded.close()
+
+
+@pytest.mark.timeout(3600)
+def test_texts_a_second(root, service, panel):
+    """The whole service over HTTP keeps at least half the speed of the same members called in one process."""
+    batches = max(CLIENTS)
+    pool, what = texts(root, BATCH * batches)
+    groups = {"+".join(member.name for member in scorer.members): scorer for scorer in panel.scorers}
+    with ExitStack() as open_clients:
+        jobs: dict[str, tuple[int, Job]] = {
+            f"{name} in process": (BATCH, partial(scorer.score, pool[:BATCH])) for name, scorer in groups.items()
+        }
+        jobs["panel in process"] = (BATCH, partial(panel.verdicts, pool[:BATCH]))
+        for clients in CLIENTS:
+            requests = open_clients.enter_context(senders(service, pool, clients))
+            jobs[f"service over HTTP, {clients} client{'s'[: clients - 1]}"] = (BATCH * clients, requests)
+        rates = measured(jobs)
+    show(rates, what)
+    in_process = statistics.median(rates["panel in process"])
+    assert statistics.median(rates["service over HTTP, 1 client"]) > 0.5 * in_process
+
+
+@contextmanager
+def senders(service: LiveService, pool: list[Text], clients: int) -> Iterator[Job]:
+    """What sends one batch from each of several clients at once and waits for all."""
+    bodies = [
+        json.dumps({"inputs": [{"text": text.text, "context": text.context} for text in pool[at : at + BATCH]]})
+        for at in range(0, BATCH * clients, BATCH)
+    ]
+    with ExitStack() as stack:
+        key = service.key("score", "bench")
+        connected = [stack.enter_context(service.client(key)) for _ in range(clients)]
+        threads = stack.enter_context(ThreadPoolExecutor(clients))
+
+        def job() -> None:
+            for _ in threads.map(send, connected, bodies):
+                pass
+
+        yield job
+
+
+def send(client: httpx.Client, body: str) -> None:
+    """Scores one batch; every verdict must be whole."""
+    response = client.post("/v1/score", content=body, headers={"Content-Type": "application/json"}, timeout=600)
+    assert response.status_code == httpx.codes.OK, response.text
+    verdicts = response.json()["verdicts"]
+    assert len(verdicts) == BATCH
+    assert not any(verdict["degraded"] for verdict in verdicts)
+
+
+def measured(jobs: dict[str, tuple[int, Job]]) -> dict[str, list[float]]:
+    """Texts a second of every job, `REPEATS` times in turns; the median forgives a cold first turn."""
+    rates: dict[str, list[float]] = {name: [] for name in jobs}
+    for _ in range(REPEATS):
+        for name, (count, job) in jobs.items():
+            began = time.perf_counter()
+            job()
+            rates[name].append(count / (time.perf_counter() - began))
+    return rates
+
+
+def show(rates: dict[str, list[float]], what: str) -> None:
+    """Prints the table."""
+    base = statistics.median(rates["panel in process"])
+    print(f"\n{what}; batches of {BATCH}, median of {REPEATS} (lowest to highest), {os.cpu_count()} cores")
+    print(f"{'':34}{'texts/s':>9}{'range':>18}{'of the panel in process':>26}")
+    for name, found in rates.items():
+        middle = statistics.median(found)
+        print(f"{name:34}{middle:9.1f}{f'{min(found):.1f} to {max(found):.1f}':>18}{middle / base:26.2f}")
