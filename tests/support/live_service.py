@@ -41,14 +41,14 @@ class LiveService:
         url: where HTTP is answered.
     """
 
-    def __init__(self, folder: Path, prepared: Path, port: int) -> None:
-        """Lays the state directory out; nothing is started."""
+    def __init__(self, folder: Path, prepared: Path, port: int, *, config: str = CONFIG) -> None:
+        """Lays the state directory out, with settings in YAML; nothing is started."""
         self.home, self.port, self.url = folder / "home", port, f"http://127.0.0.1:{port}"
         self.home.mkdir()
         for kept in ("models", "artifacts"):
             (self.home / kept).symlink_to(prepared / kept)
         self.config = folder / "config.yaml"
-        self.config.write_text(CONFIG)
+        self.config.write_text(config)
         self.environment = {**os.environ, "HUNGJURY_HOME": str(self.home), "HUNGJURY_PORT": str(port)}
 
     def call(self, *arguments: object, timeout: float = UP_SECONDS) -> subprocess.CompletedProcess[str]:
