@@ -21,7 +21,7 @@ PLAIN: Mapping[str, str] = {
 
 THREADS: Mapping[str, str] = {
     # OpenMP's threads spin while they wait. On cores shared with Ray and the other members that starves the very
-    # thread they wait for: seen once, under a load that was not held still, training went about ten times faster without.
+    # thread they wait for: seen once, under a varying load, training went about ten times faster without.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 """For every process that runs a model."""
