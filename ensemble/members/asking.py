@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ensemble.members.language_model import LanguageModel
 from ensemble.members.prompts import Prompt, windows
+from ensemble.members.windows import highest
 from ensemble.scorer import FloatArray
 from ensemble.text import Text
 
@@ -20,19 +21,22 @@ class Pass:
 
     Attributes:
         rows: int64, shape (m,): the text that each window belongs to.
-        preference: float64, shape (m,): logit(yes answer) - logit(no answer); higher means yes.
+        answers: float64, shape (m, answers): logits of the answer words, see `answer_tokens`.
         hidden: float32, shape (m, layers, 2, width), as `language_model.Reading.hidden`.
     """
 
     rows: NDArray[np.int64]
-    preference: FloatArray
+    answers: FloatArray
     hidden: NDArray[np.float32]
+
+    @property
+    def preference(self) -> FloatArray:
+        """logit(yes answer) - logit(no answer) of each window, shape (m,); higher means yes."""
+        return np.asarray(self.answers[:, 0] - self.answers[:, 1])
 
     def highest(self, scores: FloatArray) -> FloatArray:
         """The highest score of each text's windows: (m,) -> (n,)."""
-        if not len(scores):
-            return np.empty(0)
-        return np.asarray(np.maximum.reduceat(scores, np.flatnonzero(np.diff(self.rows, prepend=-1))))
+        return highest(scores, self.rows)
 
 
 def ask(model: LanguageModel, prompt: Prompt, texts: Sequence[Text], layers: Sequence[int] = ()) -> Pass:
@@ -45,7 +49,20 @@ def ask(model: LanguageModel, prompt: Prompt, texts: Sequence[Text], layers: Seq
         layers: hidden layers wanted, 0 (embeddings) to the model's depth.
     """
     pieces = [(row, piece) for row, text in enumerate(texts) for piece in windows(text)]
-    answers = [model.answer_token(prompt.yes), model.answer_token(prompt.no)]
-    reading = model.read(prompt.prefix, [prompt.suffix(piece) for _, piece in pieces], answers, layers)
-    rows = np.array([row for row, _ in pieces], dtype=np.int64)
-    return Pass(rows, reading.logits[:, 0] - reading.logits[:, 1], reading.hidden)
+    suffixes = [prompt.suffix(piece) for _, piece in pieces]
+    reading = model.read(prompt.prefix, suffixes, answer_tokens(model, prompt), layers)
+    return Pass(np.array([row for row, _ in pieces], dtype=np.int64), reading.logits, reading.hidden)
+
+
+def answer_tokens(model: LanguageModel, prompt: Prompt) -> tuple[int, ...]:
+    """Tokens of the yes answer, the no answer, and those of the prompt's further words that are one token each.
+
+    Raises:
+        InputError: yes or no takes several tokens of this model.
+    """
+    return (model.answer_token(prompt.yes), model.answer_token(prompt.no), *_single(model, prompt.words))
+
+
+def _single(model: LanguageModel, words: Sequence[str]) -> list[int]:
+    spelled = [model.tokens(word) for word in words]
+    return [ids[0] for ids in spelled if len(ids) == 1]

@@ -15,6 +15,10 @@ from ensemble.text import Text
 
 KIND = "encoder"
 
+WITH_CONTEXT = False
+"""The encoder reads the text alone: with the context it ranked the calibration rows of task injury worse (AUC 0.877
+against 0.882, on the hard ones 0.786 against 0.813), and training took a quarter longer."""
+
 
 class EncoderFile(BaseModel):
     """`encoder.json`: what turns logits into probabilities, and the version that it makes."""
@@ -55,4 +59,4 @@ class EncoderScorer:
 
 def encoder_logits(model: OnnxTextModel, texts: Sequence[Text]) -> FloatArray:
     """Raw logits before calibration, shape (len(texts),)."""
-    return model.highest(texts, with_context=True)
+    return model.highest(texts, with_context=WITH_CONTEXT)

@@ -28,9 +28,9 @@ class JudgeFile(BaseModel):
     """`judge.json`.
 
     Attributes:
-        prompts: asked of every text; the raw score is the weighted sum of their preferences.
-        weights: one a prompt, positive.
-        answers: for the record, the (yes, no) token ids of each prompt.
+        prompts: asked of every text.
+        weights: for each prompt, one for each of its answers' logits; the raw score is the sum over all.
+        answers: for the record, the token ids of each prompt's answers: yes, no, further words.
         calibration: on the calibration split.
         fingerprint: of the model that was asked.
         precision: number format of that model.
@@ -41,8 +41,8 @@ class JudgeFile(BaseModel):
 
     name: str = KIND
     prompts: tuple[Prompt, ...] = Field(min_length=1)
-    weights: tuple[float, ...] = Field(min_length=1)
-    answers: tuple[tuple[int, int], ...]
+    weights: tuple[tuple[float, ...], ...] = Field(min_length=1)
+    answers: tuple[tuple[int, ...], ...]
     calibration: Platt
     fingerprint: str
     precision: Precision
@@ -121,15 +121,31 @@ class LanguageModelScorer:
         """
         if not texts:
             return np.empty((0, len(self.members)))
-        passes = {prompt: ask(self.language_model, prompt, texts, self._layers(prompt)) for prompt in self._prompts}
+        return self.score_passes(
+            {prompt: ask(self.language_model, prompt, texts, self._layers(prompt)) for prompt in self._prompts}
+        )
+
+    def score_passes(self, passes: Mapping[Prompt, Pass], layers: Sequence[int] | None = None) -> FloatArray:
+        """As `score`, of texts that were read already.
+
+        Args:
+            passes: over the same texts, by the prompts of judge and probe.
+            layers: the hidden layers that were kept; None = the probe's alone.
+        """
         columns = []
         if self._judge:
             raw = joint_preference(self._judge.prompts, self._judge.weights, passes)
             columns.append(self._judge.calibration(raw))
         if self._probe:
             read = passes[self._probe.file.prompt]
-            columns.append(self._probe.file.calibration(read.highest(self._probe.raw(read.hidden[:, 0]))))
+            place = layers.index(self._probe.file.layer) if layers is not None else 0
+            columns.append(self._probe.file.calibration(read.highest(self._probe.raw(read.hidden[:, place]))))
         return np.column_stack(columns)
+
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """All that are asked of every text."""
+        return tuple(self._prompts)
 
     def close(self) -> None:
         """Lets go of the model."""
@@ -147,7 +163,9 @@ def _check_same_model(file: JudgeFile | ProbeFile, model: LanguageModel) -> None
         )
 
 
-def joint_preference(prompts: Sequence[Prompt], weights: Sequence[float], passes: Mapping[Prompt, Pass]) -> FloatArray:
-    """Uncalibrated score of n texts: the weighted sum of the prompts' preferences, highest over windows, shape (n,)."""
-    weighed = [weight * passes[prompt].preference for prompt, weight in zip(prompts, weights, strict=True)]
+def joint_preference(
+    prompts: Sequence[Prompt], weights: Sequence[Sequence[float]], passes: Mapping[Prompt, Pass]
+) -> FloatArray:
+    """Uncalibrated score of n texts: the weighted sum of the answers' logits, highest over windows, shape (n,)."""
+    weighed = [passes[prompt].answers @ np.array(weight) for prompt, weight in zip(prompts, weights, strict=True)]
     return passes[prompts[0]].highest(np.sum(weighed, axis=0))

@@ -17,9 +17,6 @@ from ensemble.tasks.task import Lexicon
 from ensemble.text import Text
 
 KIND = "keyword"
-EMBEDDING_SCALE = 10.0
-"""Unit-length embeddings have entries near 0.05; scaled, one penalty suits them and the counts."""
-
 FILES = ("head.safetensors", "lexicon.json", "embedder/model.onnx", "embedder/tokenizer.json")
 
 
@@ -46,9 +43,9 @@ class KeywordFeatures:
         self._lexicon, self._embedder = LexiconMatcher(lexicon), embedder
 
     def __call__(self, texts: Sequence[Text]) -> FloatArray:
-        """Shape (len(texts), groups + embedding): log(1 + hits) of every group, then the scaled embedding."""
+        """Shape (len(texts), groups + embedding): log(1 + hits) of every group, then the embedding."""
         hits = np.log1p(self._lexicon.counts([text.text for text in texts]))
-        embedding = self._embedder.mean(texts, with_context=False) * EMBEDDING_SCALE
+        embedding = self._embedder.mean(texts, with_context=False)
         return np.hstack([hits, embedding])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ensemble.calibration import Platt
 from ensemble.errors import ArtifactError
 from ensemble.members.hashing import file_sha256, version_of
+from ensemble.members.linear import LinearModel
 from ensemble.members.prompts import Prompt
 from ensemble.members.specs import Precision
 from ensemble.scorer import FloatArray, Member
@@ -55,42 +55,10 @@ class ProbeFile(BaseModel):
         return self.model_copy(update={"version": version_of(self.model_dump(exclude={"version"}, mode="json"))})
 
 
-@dataclass(frozen=True)
-class LinearProbe:
-    """score = weight . (x - mean) / scale + bias, all in float64.
-
-    Attributes:
-        mean, scale, weight: shape (features,).
-        bias: shape (1,).
-    """
-
-    mean: FloatArray
-    scale: FloatArray
-    weight: FloatArray
-    bias: FloatArray
-
-    def __call__(self, features: FloatArray) -> FloatArray:
-        """Raw scores, (n, features) -> (n,)."""
-        return np.asarray(((features - self.mean) / self.scale) @ self.weight + self.bias[0], dtype=np.float64)
-
-    def save(self, path: Path) -> None:
-        """Writes a safetensors file."""
-        from safetensors.numpy import save_file
-
-        save_file({"mean": self.mean, "scale": self.scale, "weight": self.weight, "bias": self.bias}, path)
-
-    @classmethod
-    def load(cls, path: Path) -> LinearProbe:
-        """Reads a safetensors file."""
-        from safetensors.numpy import load_file
-
-        return cls(**load_file(path))
-
-
 class Probe:
     """A fitted probe, ready to score hidden states."""
 
-    def __init__(self, file: ProbeFile, linear: LinearProbe) -> None:
+    def __init__(self, file: ProbeFile, linear: LinearModel) -> None:
         self.file, self._linear = file, linear
 
     @classmethod
@@ -103,7 +71,7 @@ class Probe:
         file = ProbeFile.model_validate_json((directory / FILE).read_bytes())
         if file_sha256(directory / WEIGHTS) != file.weights_sha256:
             raise ArtifactError(f"{directory / WEIGHTS} is not what {FILE} names; prepare the task again")
-        return cls(file, LinearProbe.load(directory / WEIGHTS))
+        return cls(file, LinearModel.load(directory / WEIGHTS))
 
     @property
     def member(self) -> Member:

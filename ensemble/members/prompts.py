@@ -46,6 +46,8 @@ class Prompt(BaseModel):
         head: instructions before the examples; may be empty.
         item: one example, up to where the answer is due; holds {text} and perhaps {context}.
         yes, no: the answers, each one token of the model, leading space included.
+        words: further words that might stand in the answer's place; how much the likelihood of each says is fitted on
+            train rows, as a small model's yes and no say little by themselves. Words of several tokens are left out.
         shots: examples, in order.
     """
 
@@ -56,6 +58,7 @@ class Prompt(BaseModel):
     item: str
     yes: str = " Yes"
     no: str = " No"
+    words: tuple[str, ...] = ()
     shots: tuple[Shot, ...] = ()
 
     @field_validator("item")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.errors import ArtifactError
+from ensemble.scorer import FloatArray
 from ensemble.text import Text
 
 MAX_TOKENS = 256
@@ -73,6 +74,13 @@ def pad(windows: Sequence[Window]) -> dict[str, NDArray[np.int64]]:
         length = len(window.ids)
         ids[row, :length], mask[row, :length], segments[row, :length] = window.ids, 1, window.segments
     return {"input_ids": ids, "attention_mask": mask, "token_type_ids": segments}
+
+
+def highest(scores: FloatArray, rows: NDArray[np.int64]) -> FloatArray:
+    """The highest score of each text's windows: (m,) and the text of each window, ascending (m,) -> (n,)."""
+    if not len(scores):
+        return np.empty(0)
+    return np.asarray(np.maximum.reduceat(scores, np.flatnonzero(np.diff(rows, prepend=-1))))
 
 
 def _pieces(ids: Sequence[int], used: int) -> list[list[int]]:

@@ -10,10 +10,14 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict
 
+from ensemble.members.encoder import WITH_CONTEXT
 from ensemble.members.windows import WindowTokenizer
 from ensemble.text import LabelledText
 from ensemble.training.bert import Classifier, export, load_base, minilm_path
 from ensemble.training.parity import PARITY_ROWS, check_parity, inputs
+
+_POOL_BATCHES = 8
+"""Rows sorted by length together, in batches: few enough that an epoch stays random."""
 
 
 class EncoderRecipe(BaseModel):
@@ -26,7 +30,7 @@ class EncoderRecipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: int = 4
+    epochs: int = 3
     learning_rate: float = 1e-4
     batch_size: int = 16
     warmup: float = 0.1
@@ -56,7 +60,7 @@ def fit_encoder(
     recipe = recipe or EncoderRecipe()
     torch.manual_seed(seed)
     base = minilm_path()
-    model = Classifier(load_base(base))
+    model = Classifier(load_base(base, attention="eager"))
     tokenizer = WindowTokenizer(base / "tokenizer.json")
     _train(model, tokenizer, rows, recipe, seed, progress)
     export(model, base / "tokenizer.json", directory)
@@ -73,7 +77,7 @@ def _train(
 ) -> None:
     rate = recipe.learning_rate
     groups = [{"params": model.base.parameters(), "lr": rate}, {"params": model.head.parameters(), "lr": 20 * rate}]
-    optimiser = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
+    optimiser = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay, fused=True)
     steps = recipe.epochs * math.ceil(len(rows) / recipe.batch_size)
     warm = max(1, int(recipe.warmup * steps))
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -84,12 +88,11 @@ def _train(
     model.train()
     done = 0
     for _ in range(recipe.epochs):
-        order = rng.permutation(len(rows))
-        for start in range(0, len(rows), recipe.batch_size):
-            batch = [rows[index] for index in order[start : start + recipe.batch_size]]
+        for chosen in _batches(rows, recipe.batch_size, rng):
+            batch = [rows[index] for index in chosen]
             target = torch.tensor([[float(row.label)] for row in batch])
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=fast):
-                logits = model(*inputs(tokenizer, batch))
+                logits = model(*inputs(tokenizer, batch, with_context=WITH_CONTEXT))
             loss = torch.nn.functional.binary_cross_entropy_with_logits(logits.float(), target)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
@@ -98,3 +101,14 @@ def _train(
             done += 1
             progress(done / steps)
     model.eval()
+
+
+def _batches(rows: Sequence[LabelledText], size: int, rng: np.random.Generator) -> list[list[int]]:
+    """Indices of all rows in random batches whose texts are of like length, so that little of a batch is padding."""
+    order = rng.permutation(len(rows))
+    pool = size * _POOL_BATCHES
+    batches = []
+    for start in range(0, len(rows), pool):
+        alike = sorted(order[start : start + pool], key=lambda index: len(rows[index].text))
+        batches += [alike[first : first + size] for first in range(0, len(alike), size)]
+    return [batches[index] for index in rng.permutation(len(batches))]

@@ -12,15 +12,19 @@ from sklearn.metrics import roc_auc_score
 
 from ensemble.calibration import fit_platt
 from ensemble.errors import ArtifactError, InputError
-from ensemble.members.asking import Pass
+from ensemble.members.asking import Pass, answer_tokens
 from ensemble.members.judge import FILE, KIND, JudgeFile, joint_preference
 from ensemble.members.prompts import Prompt
 from ensemble.scorer import FloatArray
 from ensemble.text import LabelledText
+from ensemble.training.linear import cross_validated, fit_linear
 from ensemble.training.row_reader import RowReader
 
 SELECTION_ROWS = 160
 """Train rows on which prompts are compared: with half of each label the AUC's standard error is near 0.04."""
+
+STRENGTHS = (0.01, 0.03, 0.1, 0.3)
+"""Inverse penalties tried for the weights of answer words."""
 
 PAIR_GAIN = 0.015
 """A second prompt costs a second pass over every text; it must raise the AUC by this much."""
@@ -28,7 +32,7 @@ PAIR_GAIN = 0.015
 
 @dataclass(frozen=True)
 class Choice:
-    """The prompts chosen, best first, their weights, and what each candidate's AUC was on the rows compared."""
+    """The prompts chosen, best first, the weight of each, and what each candidate's AUC was on the rows compared."""
 
     prompts: tuple[Prompt, ...]
     weights: tuple[float, ...]
@@ -56,7 +60,7 @@ def choose_prompts(
         return Choice((usable[0],), (1.0,), {})
     compared = _sample(without_shots(rows, usable), SELECTION_ROWS, seed)
     labels = [row.label for row in compared]
-    scores = {prompt: _preference(reader.read(prompt, compared)) for prompt in usable}
+    scores = {prompt: _preference(reader.read(prompt, compared, draft=True)) for prompt in usable}
     auc = {prompt: float(roc_auc_score(labels, score)) for prompt, score in scores.items()}
     chosen = _best([(prompt,) for prompt in usable], scores, labels)
     pair = _best(list(combinations(usable, 2)), scores, labels)
@@ -83,8 +87,12 @@ def fit_judge(
         ArtifactError: see `choose_prompts`; or what the judge answers runs against the calibration labels.
     """
     choice = choose_prompts(reader, candidates, train, seed=seed)
+    weights = tuple(
+        tuple(share * weight for weight in answer_weights(reader, prompt, train))
+        for prompt, share in zip(choice.prompts, choice.weights, strict=True)
+    )
     passes = {prompt: reader.read(prompt, calibration) for prompt in choice.prompts}
-    raw = joint_preference(choice.prompts, choice.weights, passes)
+    raw = joint_preference(choice.prompts, weights, passes)
     try:
         platt = fit_platt(raw, [row.label for row in calibration])
     except InputError as error:
@@ -93,8 +101,8 @@ def fit_judge(
     file = JudgeFile(
         name=name,
         prompts=choice.prompts,
-        weights=choice.weights,
-        answers=tuple((model.answer_token(p.yes), model.answer_token(p.no)) for p in choice.prompts),
+        weights=weights,
+        answers=tuple(answer_tokens(model, prompt) for prompt in choice.prompts),
         calibration=platt,
         fingerprint=model.fingerprint,
         precision=model.precision,
@@ -102,6 +110,21 @@ def fit_judge(
     (directory / FILE).parent.mkdir(parents=True, exist_ok=True)
     (directory / FILE).write_text(file.model_dump_json(indent=1), encoding="utf-8")
     return file
+
+
+def answer_weights(reader: RowReader, prompt: Prompt, train: Sequence[LabelledText]) -> tuple[float, ...]:
+    """How much each answer's logit says, fitted on train rows; 1 for yes and -1 for no where there is no more.
+
+    Scaled so that the joint score of the train rows spreads as yes against no does.
+    """
+    if len(answer_tokens(reader.model, prompt)) == 2:
+        return (1.0, -1.0)
+    rows = without_shots(train, [prompt])
+    read = reader.read(prompt, rows, draft=True)
+    strength, _ = max(cross_validated(read.answers, read.rows, rows, STRENGTHS), key=lambda tried: tried[1])
+    weight, _ = fit_linear(read.answers, read.rows, rows, strength).folded()
+    scale = _spread(read.preference) / _spread(read.answers @ weight)
+    return tuple(map(float, weight * scale))
 
 
 def without_shots(rows: Sequence[LabelledText], prompts: Iterable[Prompt]) -> list[LabelledText]:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+import torch
 
 from ensemble.calibration import fit_platt
 from ensemble.errors import ArtifactError, InputError
 from ensemble.home import models_dir
 from ensemble.members.gguf_import import prepare_default_model
+from ensemble.members.judge import LanguageModelScorer
 from ensemble.members.language_model import LanguageModel
+from ensemble.members.probe import Probe
 from ensemble.members.prompts import general_prompts, task_prompts
 from ensemble.members.remote_judge import FILE as REMOTE_FILE
 from ensemble.members.remote_judge import RemoteJudgeFile, RemoteModel
 from ensemble.members.specs import JudgeSpec, ProbeSpec
+from ensemble.scorer import FloatArray
 from ensemble.tasks.task import Task
 from ensemble.training.judge_fit import fit_judge
 from ensemble.training.probe_fit import candidate_layers, fit_probe
@@ -21,6 +27,21 @@ from ensemble.training.row_reader import Progress, RowReader
 
 LOCAL_GROUP = "language_model"
 REMOTE_GROUP = "remote_judge"
+
+
+@dataclass(frozen=True)
+class PreparedJudges:
+    """What `prepare_judges` made.
+
+    Attributes:
+        language_model: the local one: its folder's name under `models_dir`, or the path or hub id of the specification;
+            None without one.
+        scores: by group, what its members say of the calibration rows, shape (rows, members): reading them again would
+            cost a pass, or money.
+    """
+
+    language_model: str | None
+    scores: dict[str, FloatArray]
 
 
 class ReadingSpecs(Protocol):
@@ -37,7 +58,7 @@ class ReadingSpecs(Protocol):
 
 def prepare_judges(
     directory: Path, task: Task, specs: ReadingSpecs, *, seed: int = 0, progress: Progress = lambda _step, _share: None
-) -> str | None:
+) -> PreparedJudges:
     """Fits judge and probe into `directory/language_model`, and a remote judge into `directory/remote_judge`.
 
     A probe beside a remote judge reads the packaged model, which is then asked nothing.
@@ -50,39 +71,46 @@ def prepare_judges(
         progress: told steps and shares.
 
     Returns:
-        The local model: its folder's name under `models_dir`, or the path or hub id of the specification; None without
-        one.
+        See `PreparedJudges`.
 
     Raises:
         ArtifactError: a model cannot be loaded, asked or calibrated.
     """
+    scores: dict[str, FloatArray] = {}
     if specs.judge is not None and specs.judge.remote:
-        _prepare_remote(directory / REMOTE_GROUP, task, specs.judge, progress)
+        scores[REMOTE_GROUP] = _prepare_remote(directory / REMOTE_GROUP, task, specs.judge, progress)
     local = specs.judge if specs.judge is not None and not specs.judge.remote else None
     if local is None and specs.probe is None:
-        return None
-    return _prepare_local(directory / LOCAL_GROUP, task, local, specs.probe, seed, progress)
+        return PreparedJudges(None, scores)
+    model, scores[LOCAL_GROUP] = _prepare_local(directory / LOCAL_GROUP, task, local, specs.probe, seed, progress)
+    return PreparedJudges(model, scores)
 
 
 def _prepare_local(
     directory: Path, task: Task, judge: JudgeSpec | None, probe: ProbeSpec | None, seed: int, progress: Progress
-) -> str:
+) -> tuple[str, FloatArray]:
     source = judge.model if judge else None
     path = Path(source) if source else prepare_default_model(models_dir(), progress)
     model = LanguageModel.load(source or path, dtype=judge.precision if judge else None)
     layers = candidate_layers(model.depth) if probe else ()
-    reader = RowReader(model, layers, progress)
+    coarse = torch.cpu._is_avx512_bf16_supported() and model.precision == "float32"  # noqa: SLF001 - else it is emulated
+    draft = LanguageModel.load(source or path, dtype="bfloat16") if coarse else None
+    reader = RowReader(model, layers, progress, draft=draft)
     prompts = task_prompts(task)
     train, calibration = task.rows("train"), task.rows("calibration")
+    asking, reading = None, None
     if judge:
-        file = fit_judge(reader, prompts, train, calibration, directory, name=judge.name, seed=seed)
-        prompts = list(file.prompts)
+        asking = fit_judge(reader, prompts, train, calibration, directory, name=judge.name, seed=seed)
+        prompts = list(asking.prompts)
     if probe:
         fit_probe(reader, prompts[0], train, calibration, directory, name=probe.name)
-    return path.name if source is None else source
+        reading = Probe.load(directory)
+    scorer = LanguageModelScorer(model, asking, reading)
+    passes = {prompt: reader.read(prompt, calibration) for prompt in scorer.prompts}
+    return path.name if source is None else source, scorer.score_passes(passes, reader.layers)
 
 
-def _prepare_remote(directory: Path, task: Task, spec: JudgeSpec, progress: Progress) -> None:
+def _prepare_remote(directory: Path, task: Task, spec: JudgeSpec, progress: Progress) -> FloatArray:
     """Asks the plain question, since wordings that suit a small model do not suit a chat model.
 
     Only the calibration rows are asked: answers may cost money there, so nothing is chosen on train rows.
@@ -104,3 +132,4 @@ def _prepare_remote(directory: Path, task: Task, spec: JudgeSpec, progress: Prog
     (directory / REMOTE_FILE).parent.mkdir(parents=True, exist_ok=True)
     (directory / REMOTE_FILE).write_text(file.model_dump_json(indent=1), encoding="utf-8")
     progress(step, 1.0)
+    return platt(raw)[:, None]

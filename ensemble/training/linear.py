@@ -1,34 +1,53 @@
-"""A ridge logistic regression whose strength is chosen by grouped cross-validation."""
+"""Ridge logistic regressions on standardised features, their strength chosen by cross-validation between families.
+
+A text may have several rows of features, one a window; it counts once, and its score is the highest of its windows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ensemble.members.linear import LinearModel
+from ensemble.members.windows import highest
 from ensemble.scorer import FloatArray
 from ensemble.text import LabelledText
 
-STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3)
-"""Inverse penalties tried."""
-
-FOLDS = 5
+_FOLDS = 5
 
 
-def fit_linear(features: FloatArray, rows: Sequence[LabelledText]) -> tuple[FloatArray, float]:
-    """Weights of shape (features,) and bias; the strength with the best AUC over folds that keep families whole.
+def fit_linear(
+    features: FloatArray, of: NDArray[np.int64], rows: Sequence[LabelledText], strength: float
+) -> LinearModel:
+    """Fits one strength on all rows.
 
     Args:
-        features: shape (len(rows), features).
-        rows: labels, and `meta["family"]` where there is one.
+        features: shape (m, features), one row a window.
+        of: shape (m,), ascending: the text in `rows` that each window belongs to.
+        rows: n labelled texts.
+        strength: inverse penalty.
     """
-    from sklearn.linear_model import LogisticRegression
-
     labels = np.array([row.label for row in rows])
-    groups = families(rows)
-    best = max(STRENGTHS, key=lambda strength: _cross_validated_auc(features, labels, groups, strength))
-    model = LogisticRegression(C=best, max_iter=5000).fit(features, labels)
-    return np.asarray(model.coef_[0], dtype=np.float64), float(model.intercept_[0])
+    return _fitted(features, labels[of], _weights(of), strength)
+
+
+def cross_validated(
+    features: FloatArray, of: NDArray[np.int64], rows: Sequence[LabelledText], strengths: Sequence[float]
+) -> list[tuple[float, float]]:
+    """(strength, AUC) of each strength; folds are cut between families, and a text's windows stay together."""
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import GroupKFold
+
+    labels, weights = np.array([row.label for row in rows]), _weights(of)
+    groups = np.array(families(rows))[of]
+    scores = np.empty((len(strengths), len(features)))
+    for fit, held in GroupKFold(min(_FOLDS, len(set(groups)))).split(features, groups=groups):
+        for place, strength in enumerate(strengths):
+            model = _fitted(features[fit], labels[of[fit]], weights[fit], strength)
+            scores[place, held] = model(features[held])
+    return [(s, float(roc_auc_score(labels, highest(score, of)))) for s, score in zip(strengths, scores, strict=True)]
 
 
 def families(rows: Sequence[LabelledText]) -> list[str]:
@@ -36,11 +55,15 @@ def families(rows: Sequence[LabelledText]) -> list[str]:
     return [str(row.meta.get("family") or row.id) for row in rows]
 
 
-def _cross_validated_auc(features: FloatArray, labels: FloatArray, groups: Sequence[str], strength: float) -> float:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import roc_auc_score
-    from sklearn.model_selection import GroupKFold, cross_val_predict
+def _weights(of: NDArray[np.int64]) -> FloatArray:
+    """One over the number of a text's windows, so that every text counts once."""
+    return np.asarray(1.0 / np.bincount(of)[of])
 
-    model = LogisticRegression(C=strength, max_iter=5000)
-    scores = cross_val_predict(model, features, labels, groups=groups, cv=GroupKFold(FOLDS), method="decision_function")
-    return float(roc_auc_score(labels, scores))
+
+def _fitted(features: FloatArray, labels: NDArray[np.int64], weights: FloatArray, strength: float) -> LinearModel:
+    from sklearn.linear_model import LogisticRegression
+
+    mean, scale = features.mean(axis=0), features.std(axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+    model = LogisticRegression(C=strength, max_iter=2000).fit((features - mean) / scale, labels, sample_weight=weights)
+    return LinearModel(mean, scale, np.asarray(model.coef_[0], dtype=np.float64), np.asarray(model.intercept_))

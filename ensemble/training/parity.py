@@ -20,9 +20,9 @@ TOLERANCE = 1e-3
 PARITY_ROWS = 32
 
 
-def inputs(tokenizer: WindowTokenizer, texts: Sequence[Text]) -> tuple[torch.Tensor, ...]:
+def inputs(tokenizer: WindowTokenizer, texts: Sequence[Text], *, with_context: bool = True) -> tuple[torch.Tensor, ...]:
     """Ids, mask and segments of each text's first window, each (texts, tokens)."""
-    first = {window.row: window for window in reversed(tokenizer.windows(texts, with_context=True))}
+    first = {window.row: window for window in reversed(tokenizer.windows(texts, with_context=with_context))}
     arrays = pad([first[row] for row in range(len(texts))])
     return tuple(torch.from_numpy(array) for array in arrays.values())
 

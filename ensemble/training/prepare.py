@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -21,10 +22,10 @@ from ensemble.members.hashing import file_sha256, version_of
 from ensemble.members.onnx_text import OnnxTextModel
 from ensemble.members.specs import DEFAULT_MEMBERS, MemberSpecs
 from ensemble.panel import Panel, fit_joint
-from ensemble.scorer import Scorer
+from ensemble.scorer import FloatArray, Scorer
 from ensemble.tasks.task import Task
 
-RECIPE = 1
+RECIPE = 2
 """Raised whenever the way of fitting changes, so that older artifacts are prepared anew."""
 
 _PACKAGES = ("torch", "transformers", "onnxruntime-gpu", "onnxruntime", "scikit-learn", "numpy", "tokenizers")
@@ -80,9 +81,9 @@ def _prepare_in(
 
     _fit_encoder(directory / "encoder", task, seed, progress)
     _fit_keyword(directory / "keyword", task, progress)
-    language_model = prepare_judges(directory, task, specs, seed=seed, progress=progress)
-    scorers = _load(directory, language_model)
-    panel = _fit_panel(directory, task, scorers, specs.deployed, progress)
+    judges = prepare_judges(directory, task, specs, seed=seed, progress=progress)
+    scorers = _load(directory, judges.language_model)
+    panel = _fit_panel(directory, task, scorers, judges.scores, specs.deployed, progress)
     progress("measuring on the test split", 0.0)
     report = evaluate(panel, task.rows("test"))
     progress("measuring on the test split", 1.0)
@@ -93,7 +94,7 @@ def _prepare_in(
         seed=seed,
         files={},
         groups={name: tuple((m.name, m.kind, m.version) for m in s.members) for name, s in scorers.items()},
-        language_model=language_model,
+        language_model=judges.language_model,
         metrics=report.model_dump(),
         packages=_packages(),
     )
@@ -106,7 +107,7 @@ def _fit_encoder(directory: Path, task: Task, seed: int, progress: Progress) -> 
     step = "fine-tuning the encoder"
     fit_encoder(task.rows("train"), directory, seed=seed, progress=lambda share: progress(step, share))
     rows = task.rows("calibration")
-    logits = encoder_logits(OnnxTextModel(directory), rows)
+    logits = encoder_logits(OnnxTextModel(directory, threads=_threads()), rows)
     platt = fit_platt(logits, [row.label for row in rows])
     (directory / "encoder.json").write_text(EncoderFile.build(directory, platt).model_dump_json(indent=1))
 
@@ -115,7 +116,7 @@ def _fit_keyword(directory: Path, task: Task, progress: Progress) -> None:
     from ensemble.training.keyword_fit import fit_keyword
 
     progress("fitting the keyword member", 0.0)
-    fit_keyword(task, task.rows("train"), task.rows("calibration"), directory)
+    fit_keyword(task, task.rows("train"), task.rows("calibration"), directory, threads=_threads())
     progress("fitting the keyword member", 1.0)
 
 
@@ -124,20 +125,33 @@ def _load(directory: Path, language_model: str | None) -> dict[str, Scorer]:
     from ensemble.members.loading import load_fitted
 
     groups = [path.name for path in sorted(directory.iterdir()) if path.is_dir()]
-    return {group: load_fitted(group, directory / group, language_model) for group in groups}
+    return {g: load_fitted(g, directory / g, language_model, threads=_threads()) for g in groups}
 
 
-def _fit_panel(directory: Path, task: Task, scorers: dict[str, Scorer], deployed: str, progress: Progress) -> Panel:
+def _fit_panel(
+    directory: Path,
+    task: Task,
+    scorers: dict[str, Scorer],
+    known: dict[str, FloatArray],
+    deployed: str,
+    progress: Progress,
+) -> Panel:
+    """Fits the joint rule; `known` holds the groups' scores of the calibration rows as far as they are at hand."""
     step = "joining the members"
     progress(step, 0.0)
     rows = task.rows("calibration")
     names = [member.name for scorer in scorers.values() for member in scorer.members]
-    columns = np.column_stack([scorer.score(rows) for scorer in scorers.values()])
+    columns = np.column_stack([known[g] if g in known else scorer.score(rows) for g, scorer in scorers.items()])
     labels = np.array([row.label for row in rows], dtype=np.float64)
     joint = fit_joint(columns, labels, members=names, deployed=deployed, threshold=task.header.threshold)
     (directory / JOINT).write_text(joint.model_dump_json(indent=1), encoding="utf-8")
     progress(step, 1.0)
     return Panel(list(scorers.values()), joint)
+
+
+def _threads() -> int:
+    """All cores: nothing else runs while members are prepared."""
+    return os.cpu_count() or 1
 
 
 def _current(task: str) -> Artifact | None:

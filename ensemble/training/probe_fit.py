@@ -6,27 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ensemble.calibration import fit_platt
 from ensemble.members.asking import Pass
 from ensemble.members.hashing import file_sha256
-from ensemble.members.probe import FILE, KIND, WEIGHTS, LinearProbe, Pooling, ProbeFile, pooled
+from ensemble.members.probe import FILE, KIND, WEIGHTS, Pooling, ProbeFile, pooled
 from ensemble.members.prompts import Prompt
-from ensemble.scorer import FloatArray
 from ensemble.text import LabelledText
 from ensemble.training.judge_fit import without_shots
-from ensemble.training.linear import families
+from ensemble.training.linear import cross_validated, fit_linear
 from ensemble.training.row_reader import RowReader
 
 STRENGTHS = (0.001, 0.003, 0.01)
 """Inverse penalties tried; there are as many features as rows, so all are strong."""
 
-POOLINGS: tuple[Pooling, ...] = ("last", "mean")
-_FOLDS = 5
+POOLINGS: tuple[Pooling, ...] = ("last", "mean", "both")
 
 
 @dataclass(frozen=True)
@@ -64,11 +58,10 @@ def fit_probe(
         name: the member's name.
     """
     rows = without_shots(train, [prompt])
-    read = reader.read(prompt, rows)
+    read = reader.read(prompt, rows, draft=True)
     choice = choose(read, rows, reader.layers)
-    labels = np.array([row.label for row in rows])
     features = pooled(read.hidden[:, reader.layers.index(choice.layer)], choice.pooling)
-    linear = _fitted(features, labels[read.rows], _weights(read), choice.strength)
+    linear = fit_linear(features, read.rows, rows, choice.strength)
     (directory / WEIGHTS).parent.mkdir(parents=True, exist_ok=True)
     linear.save(directory / WEIGHTS)
     held = reader.read(prompt, calibration)
@@ -98,35 +91,6 @@ def choose(read: Pass, rows: Sequence[LabelledText], layers: Sequence[int]) -> P
     tried = [
         ProbeChoice(layer, pooling, strength, auc)
         for (place, layer), pooling in product(enumerate(layers), POOLINGS)
-        for strength, auc in _cross_validated(pooled(read.hidden[:, place], pooling), read, rows)
+        for strength, auc in cross_validated(pooled(read.hidden[:, place], pooling), read.rows, rows, STRENGTHS)
     ]
     return max(tried, key=lambda choice: choice.auc)
-
-
-def _cross_validated(features: FloatArray, read: Pass, rows: Sequence[LabelledText]) -> list[tuple[float, float]]:
-    """AUC of each strength; folds are cut between families, and a text's windows stay together."""
-    from sklearn.metrics import roc_auc_score
-    from sklearn.model_selection import GroupKFold
-
-    labels, weights = np.array([row.label for row in rows]), _weights(read)
-    groups = np.array(families(rows))[read.rows]
-    scores = np.empty((len(STRENGTHS), len(features)))
-    for fit, held in GroupKFold(min(_FOLDS, len(set(groups)))).split(features, groups=groups):
-        for place, strength in enumerate(STRENGTHS):
-            model = _fitted(features[fit], labels[read.rows[fit]], weights[fit], strength)
-            scores[place, held] = model(features[held])
-    return [(s, float(roc_auc_score(labels, read.highest(score)))) for s, score in zip(STRENGTHS, scores, strict=True)]
-
-
-def _weights(read: Pass) -> FloatArray:
-    """One over the number of a text's windows, so that every text counts once."""
-    return np.asarray(1.0 / np.bincount(read.rows)[read.rows])
-
-
-def _fitted(features: FloatArray, labels: NDArray[Any], weights: FloatArray, strength: float) -> LinearProbe:
-    from sklearn.linear_model import LogisticRegression
-
-    mean, scale = features.mean(axis=0), features.std(axis=0)
-    scale = np.where(scale > 0, scale, 1.0)
-    model = LogisticRegression(C=strength, max_iter=2000).fit((features - mean) / scale, labels, sample_weight=weights)
-    return LinearProbe(mean, scale, np.asarray(model.coef_[0], dtype=np.float64), np.asarray(model.intercept_))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,7 @@ from service.cli.prepare import TaskName
 
 if TYPE_CHECKING:
     from ensemble.evaluation.evaluate import Report
+    from ensemble.row_checks import Row
     from ensemble.text import LabelledText
 
 
@@ -23,12 +25,15 @@ def add_to(app: typer.Typer) -> None:
 def evaluate(
     data: Annotated[str, typer.Option("--data", help="Labelled rows.", metavar="FILE")],
     task: TaskName = "injury",
+    label: Annotated[
+        str, typer.Option("--label", help="Where the label stands: `label`, or a field of meta.", metavar="FIELD")
+    ] = "label",
     as_json: Json = False,
 ) -> None:
     """Measure how good the members are, and how independent of each other, on labelled rows."""
     from ensemble.evaluation.evaluate import evaluate as measure
 
-    rows = _labelled(data)
+    rows = _labelled(data, label)
     with loaded_panel(task) as panel, bar("scored", len(rows)) as tell:
         report = measure(panel, rows, progress=lambda done: tell(done, f"{done:,} of {len(rows):,} texts"))
     if as_json:
@@ -37,7 +42,7 @@ def evaluate(
         _show(report)
 
 
-def _labelled(source: str) -> list[LabelledText]:
+def _labelled(source: str, label: str) -> list[LabelledText]:
     """The rows that carry a label; the others are reported and counted.
 
     Raises:
@@ -47,14 +52,27 @@ def _labelled(source: str) -> list[LabelledText]:
 
     reader, labelled = RowReader([source], on_bad=tell_bad), []
     for row in reader:
-        if row.label is None:
-            tell_bad(BadRow(row.file, row.line, "has no label"))
+        value = _label(row, label)
+        if value is None:
+            tell_bad(BadRow(row.file, row.line, f"has no {label}"))
+        elif value not in (0, 1) or not isinstance(value, int):
+            tell_bad(BadRow(row.file, row.line, f"{label} must be 0 or 1, not {value!r}"))
         else:
-            labelled.append(row.labelled())
+            labelled.append(replace(row, label=value).labelled())
     say(f"{len(labelled):,} labelled rows, {reader.bad + reader.good - len(labelled):,} skipped")
     if not labelled:
         raise typer.Exit(1)
     return labelled
+
+
+def _label(row: Row, path: str) -> object:
+    """What stands at `label`, or at a dotted path within the row's other fields."""
+    if path == "label":
+        return row.label
+    found: object = row.meta
+    for part in path.removeprefix("meta.").split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
 
 
 def _show(report: Report) -> None:

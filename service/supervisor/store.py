@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from miners.queue.connect import Store
 from miners.queue.embedded import EmbeddedServer
 from service.config import Config
 from service.errors import NotRunningError
-from service.runtime_state import RedisState, require_running, run_dir, write_private
+from service.runtime_state import RedisState, require_running, run_dir, running, write_private
 
 logger = logging.getLogger("hungjury.store")
 
@@ -121,9 +122,15 @@ def local_key(base: Path | None = None) -> str:
 def store_url(base: Path | None = None) -> str:
     """Address, with password, of the store that the running service uses.
 
+    Where none was started here by `up`, it is the one that HUNGJURY_REDIS_URL names: an application that a cluster's
+    own tools own keeps its keys and its queue there.
+
     Raises:
-        NotRunningError: no service runs.
+        NotRunningError: neither is there.
     """
+    given = os.environ.get("HUNGJURY_REDIS_URL")
+    if given and not running(base):
+        return given
     require_running(base)
     try:
         return (run_dir(base) / _URL_FILE).read_text(encoding="utf-8")
@@ -133,10 +140,10 @@ def store_url(base: Path | None = None) -> str:
 
 @contextlib.contextmanager
 def open_store(base: Path | None = None) -> Iterator[Store]:
-    """The running service's store.
+    """The store that `store_url` names.
 
     Raises:
-        NotRunningError: no service runs.
+        NotRunningError: see there.
     """
     with Store(store_url(base)) as store:
         yield store

@@ -7,7 +7,7 @@ from transformers import BertConfig, BertModel
 from ensemble.errors import ArtifactError
 from ensemble.members.windows import WindowTokenizer
 from ensemble.text import Text
-from ensemble.training.bert import Classifier, MeanPooled, export, minilm_path
+from ensemble.training.bert import Classifier, LayerMeans, export, minilm_path
 from ensemble.training.parity import check_parity
 
 TEXTS = [
@@ -24,7 +24,7 @@ def base():
     return BertModel(BertConfig(vocab_size=30522, **sizes)).eval()
 
 
-@pytest.mark.parametrize("kind", [Classifier, MeanPooled])
+@pytest.mark.parametrize("kind", [Classifier, LayerMeans])
 def test_export_gives_torchs_numbers_with_padding_and_context(kind, base, tmp_path):
     """Mask and segments reach the exported model, whatever the batch."""
     model, tokenizer = kind(base).eval(), WindowTokenizer(minilm_path() / "tokenizer.json")

@@ -1,13 +1,15 @@
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from ensemble.calibration import Platt
 from ensemble.errors import ArtifactError, MemberUnavailableError
+from ensemble.members.asking import answer_tokens
 from ensemble.members.judge import FILE, JudgeFile, LanguageModelScorer
 from ensemble.members.language_model import LanguageModel
 from ensemble.members.prompts import Prompt, Shot
 from ensemble.text import LabelledText, Text
-from ensemble.training.judge_fit import choose_prompts, fit_judge, without_shots
+from ensemble.training.judge_fit import answer_weights, choose_prompts, fit_judge, without_shots
 from ensemble.training.probe_fit import fit_probe
 from ensemble.training.row_reader import RowReader
 
@@ -183,6 +185,30 @@ def test_prompts_this_model_cannot_answer_are_left_out(tiny, oriented, split):
         choose_prompts(RowReader(tiny, ()), [unanswerable], split[0])
 
 
+def test_further_words_are_weighed_by_what_they_say(tiny, oriented, split):
+    """Words beside yes and no raise the AUC on families not seen, keep yes and no's scale, and odd ones drop out."""
+    words = (" in", " well", " sang", " broke", " incomprehensible")
+    prompt = oriented[1].model_copy(update={"words": words})
+    reader = RowReader(tiny, ())
+    assert len(answer_tokens(tiny, prompt)) == 2 + 4
+    weights = answer_weights(reader, prompt, split[0])
+    read, labels = reader.read(prompt, split[1]), [row.label for row in split[1]]
+    plain, weighed = read.preference, read.answers @ np.array(weights)
+    print(f"yes and no {roc_auc_score(labels, plain):.3f}, with four words {roc_auc_score(labels, weighed):.3f}")
+    assert roc_auc_score(labels, weighed) > roc_auc_score(labels, plain)
+    assert answer_weights(reader, oriented[1], split[0]) == (1.0, -1.0)
+
+
+def test_the_score_served_is_the_one_fitted(tiny, tiny_folder, oriented, split, tmp_path):
+    """A judge with further words, written and loaded, gives the calibrated weighted sum."""
+    prompt = oriented[1].model_copy(update={"words": (" in", " well", " sang", " broke")})
+    reader = RowReader(tiny, ())
+    file = fit_judge(reader, [prompt], *split, tmp_path)
+    served = LanguageModelScorer.load(tiny_folder, tmp_path, threads=1, device="cpu").score(split[1])[:, 0]
+    expected = file.calibration(reader.read(prompt, split[1]).answers @ np.array(file.weights[0]))
+    np.testing.assert_allclose(served, expected, rtol=0, atol=1e-6)
+
+
 def test_rows_shown_as_examples_are_not_judged(rows):
     """A row that a prompt shows, and all of its family, stay out of choice and fit."""
     shown = rows[4]
@@ -199,3 +225,13 @@ def test_rows_are_read_once(tiny, rows, monkeypatch):
     again = reader.read(PROMPT, rows[::-1])
     assert np.array_equal(again.preference, first.preference[::-1])
     assert np.array_equal(again.hidden, first.hidden[::-1])
+
+
+def test_a_draft_reads_only_what_is_asked_of_it(tiny, build_tiny, tmp_path, rows):
+    """Weights may be fitted on a faster model's reading; everything else is read by the model that serves."""
+    draft = LanguageModel.load(build_tiny(tmp_path / "draft", seed=1), threads=1, device="cpu")
+    reader = RowReader(tiny, (), draft=draft)
+    served, drafted = reader.read(PROMPT, rows), reader.read(PROMPT, rows, draft=True)
+    np.testing.assert_array_equal(served.answers, RowReader(tiny, ()).read(PROMPT, rows).answers)
+    np.testing.assert_array_equal(drafted.answers, RowReader(draft, ()).read(PROMPT, rows).answers)
+    assert not np.array_equal(served.answers, drafted.answers)

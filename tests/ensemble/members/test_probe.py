@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 
 from ensemble.errors import ArtifactError
 from ensemble.members.asking import Pass
-from ensemble.members.probe import FILE, WEIGHTS, LinearProbe, Probe, pooled
+from ensemble.members.linear import LinearModel
+from ensemble.members.probe import FILE, WEIGHTS, Probe, pooled
 from ensemble.members.prompts import Prompt
 from ensemble.text import LabelledText
-from ensemble.training.probe_fit import _fitted, candidate_layers, choose, fit_probe
+from ensemble.training.probe_fit import candidate_layers, choose, fit_probe
 from ensemble.training.row_reader import RowReader
 
 PROMPT = Prompt(name="p", item="Text: {text}\nOutcome:", yes=" injured", no=" safe")
@@ -21,22 +21,6 @@ def test_pooling_takes_the_state_it_names():
     assert pooled(hidden, "both").tolist() == [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]]
 
 
-def test_weights_are_those_of_scikit_learn():
-    """Raw scores equal the decision function of the same regression on standardised features."""
-    rng = np.random.default_rng(0)
-    features, labels = rng.normal(size=(60, 5)) * 7 + 3, rng.integers(0, 2, 60)
-    scaled = (features - features.mean(axis=0)) / features.std(axis=0)
-    expected = LogisticRegression(C=0.1, max_iter=2000).fit(scaled, labels).decision_function(scaled)
-    np.testing.assert_allclose(_fitted(features, labels, np.ones(60), 0.1)(features), expected, atol=1e-8)
-
-
-def test_a_constant_feature_is_harmless():
-    """A feature that never varies divides nothing by zero."""
-    features = np.column_stack([np.ones(20), np.arange(20.0)])
-    raw = _fitted(features, np.arange(20) > 9, np.ones(20), 1.0)(features)
-    assert np.isfinite(raw).all()
-
-
 def test_the_layer_that_tells_is_chosen():
     """Of three layers of noise, the layer and pooling that carry the label are found."""
     rng = np.random.default_rng(1)
@@ -44,7 +28,7 @@ def test_the_layer_that_tells_is_chosen():
     hidden = rng.normal(size=(80, 3, 2, 6)).astype(np.float32)
     hidden[:, 1, 0, 2] += 4 * labels
     rows = [LabelledText(str(i), label=int(y), meta={"family": i // 2}) for i, y in enumerate(labels)]
-    choice = choose(Pass(np.arange(80), np.zeros(80), hidden), rows, (5, 7, 9))
+    choice = choose(Pass(np.arange(80), np.zeros((80, 2)), hidden), rows, (5, 7, 9))
     assert choice.layer == 7
     assert choice.pooling in {"last", "both"}
     assert choice.auc > 0.9
@@ -58,7 +42,7 @@ def test_families_are_not_cut_by_folds():
     hidden = np.zeros((80, 1, 2, 20), dtype=np.float32)
     hidden[np.arange(80), 0, :, families] = 5
     rows = [LabelledText(str(i), label=int(labels[i]), meta={"family": int(families[i])}) for i in range(80)]
-    assert choose(Pass(np.arange(80), np.zeros(80), hidden), rows, (1,)).auc < 0.7
+    assert choose(Pass(np.arange(80), np.zeros((80, 2)), hidden), rows, (1,)).auc < 0.7
 
 
 def test_layers_tried_are_in_the_model():
@@ -82,8 +66,8 @@ def test_a_probe_is_read_back_as_written(tiny, tmp_path):
     assert probe.file == file
     assert probe.member.version == file.version
     hidden = reader.read(PROMPT, rows).hidden[:, reader.layers.index(file.layer)]
-    linear = LinearProbe.load(tmp_path / WEIGHTS)
+    linear = LinearModel.load(tmp_path / WEIGHTS)
     np.testing.assert_array_equal(probe.raw(hidden), linear(pooled(hidden, file.pooling)))
-    LinearProbe(linear.mean, linear.scale, linear.weight * 2, linear.bias).save(tmp_path / WEIGHTS)
+    LinearModel(linear.mean, linear.scale, linear.weight * 2, linear.bias).save(tmp_path / WEIGHTS)
     with pytest.raises(ArtifactError, match=FILE):
         Probe.load(tmp_path)

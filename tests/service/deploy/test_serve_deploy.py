@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
-import secrets
-import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 import yaml
+from ray_cluster import BIN, Cluster, running_cluster
 from shell_blocks import blocks, run_shell
 
 from ensemble.artifacts import JOINT, Manifest, current_artifact, seal
@@ -29,18 +25,6 @@ from ensemble.training.keyword_fit import fit_keyword
 from miners.queue.embedded import EmbeddedServer
 
 pytestmark = [pytest.mark.service, pytest.mark.models]
-
-BIN = Path(sys.executable).parent
-MIB = 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """A Ray cluster of one node, and the environment that its programs need."""
-
-    dashboard: str
-    environment: dict[str, str]
-    log: Path
 
 
 @pytest.fixture
@@ -71,33 +55,12 @@ def store(tmp_path: Path) -> Iterator[EmbeddedServer]:
 
 @pytest.fixture
 def cluster(
-    root: Path, keyword_home: Path, store: EmbeddedServer, free_port: Callable[[], int], tmp_path: Path
+    keyword_home: Path, store: EmbeddedServer, free_port: Callable[[], int], tmp_path: Path
 ) -> Iterator[Cluster]:
-    """A cluster made by `ray start` with the variables of the runbook, its token among them."""
-    exports = dict(re.findall(r"^export (RAY_\w+)=(\S+)$", (root / "deploy/README.md").read_text(), re.MULTILINE))
-    environment = {
-        **os.environ,
-        **exports,
-        "HUNGJURY_HOME": str(keyword_home),
-        "HUNGJURY_REDIS_URL": store.url,
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": secrets.token_hex(32),
-    }
-    dashboard = free_port()
-    log = tmp_path / "ray.txt"
-    with tempfile.TemporaryDirectory(
-        prefix="hjt-", dir="/tmp", ignore_cleanup_errors=True
-    ) as folder:  # short, for sockets
-        with log.open("w") as output:
-            head = subprocess.Popen(
-                [BIN / "ray", "start", *_head_options(dashboard, free_port, folder)],
-                env=environment,
-                stdout=output,
-                stderr=output,
-            )
-        yield Cluster(f"http://127.0.0.1:{dashboard}", environment, log)
-        head.send_signal(signal.SIGTERM)
-        head.wait(60)
+    """A running cluster that knows where models and queue are."""
+    variables = {"HUNGJURY_HOME": str(keyword_home), "HUNGJURY_REDIS_URL": store.url}
+    with running_cluster(variables, free_port, tmp_path / "ray.txt") as running:
+        yield running
 
 
 def test_a_running_cluster_takes_the_application(
@@ -111,7 +74,7 @@ def test_a_running_cluster_takes_the_application(
     client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)
     with client:
         wait_until(lambda: _status(client, "/readyz") == 200, seconds=90, every=0.5)
-        (make_key,) = [block.code for block in blocks("deploy/README.md") if "keys.create" in block.code]
+        (make_key,) = [block.code for block in blocks("deploy/README.md") if "key create" in block.code]
         key = run_shell(make_key, tmp_path, cluster.environment).stdout.strip()
         texts = ["The blade cut his arm to the bone.", "They drank tea and watched the rain."]
         answer = client.post(
@@ -121,21 +84,6 @@ def test_a_running_cluster_takes_the_application(
     served = [verdict["members"]["keyword"]["probability"] for verdict in answer.json()["verdicts"]]
     here = current_artifact("injury").load_scorer("keyword").score([Text(text=text) for text in texts])
     assert served == pytest.approx(list(here[:, 0]), abs=1e-4)
-
-
-def _head_options(dashboard: int, free_port: Callable[[], int], folder: str) -> list[str]:
-    settings = {
-        "port": free_port(),
-        "node-ip-address": "127.0.0.1",
-        "dashboard-host": "127.0.0.1",
-        "dashboard-port": dashboard,
-        "dashboard-agent-listen-port": free_port(),
-        "ray-client-server-port": free_port(),
-        "num-cpus": 2,
-        "object-store-memory": 80 * MIB,
-        "temp-dir": folder,
-    }
-    return ["--head", "--block", *(f"--{name}={value}" for name, value in settings.items())]
 
 
 def _config(root: Path, cluster: Cluster, port: int, folder: Path) -> Path:
