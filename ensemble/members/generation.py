@@ -7,6 +7,9 @@ from typing import Any
 
 import torch
 
+_SORTED_TOKENS = 256
+"""Tokens sorted at first; mostly their mass is enough."""
+
 
 def sample(
     model: Any,
@@ -66,12 +69,27 @@ def _choose(logits: torch.Tensor, temperature: float, top_p: float, generators: 
     """One token a row from (n, vocabulary) logits."""
     if temperature == 0:
         return [int(token) for token in logits.argmax(dim=-1)]
-    probabilities, order = torch.softmax(logits / temperature, dim=-1).sort(dim=-1, descending=True, stable=True)
+    rows = torch.softmax(logits / temperature, dim=-1)
+    return [_draw(row, top_p, generator) for row, generator in zip(rows, generators, strict=True)]
+
+
+def _draw(probabilities: torch.Tensor, top_p: float, generator: torch.Generator) -> int:
+    """A token from the likeliest ones that together have `top_p`; (vocabulary,) -> its id.
+
+    Only as many tokens are sorted as are needed: sorting all 262,144 of a vocabulary takes longer than a small model's
+    step.
+    """
+    sorted_tokens = _SORTED_TOKENS
+    while True:
+        likeliest, tokens = probabilities.topk(min(sorted_tokens, len(probabilities)))
+        mass = likeliest.double().cumsum(dim=0)
+        if mass[-1] >= top_p or len(tokens) == len(probabilities):
+            break
+        sorted_tokens *= 8
     # A token stays while the mass before it is short of top_p; the first always stays.
-    before = probabilities.cumsum(dim=-1) - probabilities
-    kept = torch.where(before < top_p, probabilities, 0.0)
-    drawn = [torch.multinomial(row, 1, generator=generator) for row, generator in zip(kept, generators, strict=True)]
-    return [int(order[row, int(place)]) for row, place in enumerate(drawn)]
+    kept = mass[: 1 + int((mass < top_p).sum())]
+    drawn = torch.rand(1, generator=generator, dtype=torch.float64) * kept[-1]
+    return int(tokens[min(int(torch.searchsorted(kept, drawn, right=True)), len(kept) - 1)])
 
 
 def _pad_left(rows: Sequence[list[int]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

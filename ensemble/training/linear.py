@@ -15,7 +15,9 @@ from ensemble.members.windows import highest
 from ensemble.scorer import FloatArray
 from ensemble.text import LabelledText
 
-_FOLDS = 5
+_FOLDS, _FOLDS_OF_MANY = 5, 3
+_MANY = 2000
+"""Rows from which fewer folds tell strengths apart as well."""
 
 
 def fit_linear(
@@ -42,8 +44,9 @@ def cross_validated(
 
     labels, weights = np.array([row.label for row in rows]), _weights(of)
     groups = np.array(families(rows))[of]
+    folds = _FOLDS if len(rows) < _MANY else _FOLDS_OF_MANY
     scores = np.empty((len(strengths), len(features)))
-    for fit, held in GroupKFold(min(_FOLDS, len(set(groups)))).split(features, groups=groups):
+    for fit, held in GroupKFold(min(folds, len(set(groups)))).split(features, groups=groups):
         for place, strength in enumerate(strengths):
             model = _fitted(features[fit], labels[of[fit]], weights[fit], strength)
             scores[place, held] = model(features[held])

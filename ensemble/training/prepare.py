@@ -24,6 +24,7 @@ from ensemble.members.specs import DEFAULT_MEMBERS, MemberSpecs
 from ensemble.panel import Panel, fit_joint
 from ensemble.scorer import FloatArray, Scorer
 from ensemble.tasks.task import Task
+from ensemble.training.apart import Apart
 
 RECIPE = 2
 """Raised whenever the way of fitting changes, so that older artifacts are prepared anew."""
@@ -79,9 +80,13 @@ def _prepare_in(
 ) -> Artifact:
     from ensemble.training.judge_group import prepare_judges
 
-    _fit_encoder(directory / "encoder", task, seed, progress)
-    _fit_keyword(directory / "keyword", task, progress)
-    judges = prepare_judges(directory, task, specs, seed=seed, progress=progress)
+    encoder = Apart(fit_encoder_group, directory / "encoder", task, seed)
+    try:
+        _fit_keyword(directory / "keyword", task, progress)
+        judges = prepare_judges(directory, task, specs, seed=seed, progress=progress)
+        encoder.wait(lambda share: progress("fine-tuning the encoder", share))
+    finally:
+        encoder.stop()
     scorers = _load(directory, judges.language_model)
     panel = _fit_panel(directory, task, scorers, judges.scores, specs.deployed, progress)
     progress("measuring on the test split", 0.0)
@@ -101,11 +106,11 @@ def _prepare_in(
     return seal(directory, manifest)
 
 
-def _fit_encoder(directory: Path, task: Task, seed: int, progress: Progress) -> None:
+def fit_encoder_group(directory: Path, task: Task, seed: int, *, progress: Callable[[float], None]) -> None:
+    """Fine-tunes and calibrates the encoder into its folder; see `encoder_fit.fit_encoder`."""
     from ensemble.training.encoder_fit import fit_encoder
 
-    step = "fine-tuning the encoder"
-    fit_encoder(task.rows("train"), directory, seed=seed, progress=lambda share: progress(step, share))
+    fit_encoder(task.rows("train"), directory, seed=seed, progress=progress)
     rows = task.rows("calibration")
     logits = encoder_logits(OnnxTextModel(directory, threads=_threads()), rows)
     platt = fit_platt(logits, [row.label for row in rows])
