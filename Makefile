@@ -13,14 +13,24 @@ PYTEST_ARGS ?=
 export INPUT
 export RAY_USAGE_STATS_ENABLED := 0
 
+# Installs with the versions of constraints.txt, telling only of what takes long.
+define install
+	@set -o pipefail; $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt -e '$(1)' \
+	  2> >(grep --line-buffered -v 'is ignored: it is neither a file nor a directory' >&2) \
+	  | awk '/Downloading .*[0-9][0-9]\.[0-9] MB\)|Downloading .* GB\)/ {sub(/^ +/, ""); print "    " $$0; fflush()} \
+	         /^Installing collected packages/ {print "    Unpacking " NF - 3 " packages"; fflush()}'
+endef
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv demo test lint types bench schema constraints clean purge
+.PHONY: help venv tools demo test lint types bench schema constraints clean purge
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: .venv/.stamp ## Make .venv and install the project into it
+
+tools: .venv/.tools ## The same, with what lint, types and tests need
 
 .venv/.stamp: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "No Python found; install Python 3.11 or newer, or say PYTHON=/path/to/python3" >&2; exit 1; }
@@ -28,11 +38,13 @@ venv: .venv/.stamp ## Make .venv and install the project into it
 	  || { echo "$(PYTHON) is too old; install Python 3.11 or newer, or say PYTHON=/path/to/python3" >&2; exit 1; }
 	@echo "==> Making .venv with $$("$(PYTHON)" --version)"
 	@"$(PYTHON)" -m venv .venv
-	@echo "==> Installing $$(grep -c == constraints.txt) packages into .venv: several minutes the first time; large downloads are named"
-	@set -o pipefail; $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[dev]' \
-	  2> >(grep --line-buffered -v 'is ignored: it is neither a file nor a directory' >&2) \
-	  | awk '/Downloading .*[0-9][0-9]\.[0-9] MB\)|Downloading .* GB\)/ {sub(/^ +/, ""); print "    " $$0; fflush()} \
-	         /^Installing collected packages/ {print "    Unpacking " NF - 3 " packages"; fflush()}'
+	@echo "==> Installing what the program needs into .venv: minutes the first time; large downloads are named"
+	$(call install,.)
+	@touch $@
+
+.venv/.tools: .venv/.stamp
+	@echo "==> Installing what the tests need"
+	$(call install,.[dev])
 	@touch $@
 
 demo: venv ## Run the whole loop and stay up; INPUT=FILE mines that file, ONCE=1 stops after the campaign
@@ -43,7 +55,7 @@ test: lint types ## Run lint, types and all tests
 	@echo "==> Running all tests (PYTEST_ARGS=... adds to the command line of pytest)"
 	@$(BIN)/pytest --durations 15 $(PYTEST_ARGS)
 
-lint: venv ## Check format, lint rules, import layers, file lengths and words
+lint: tools ## Check format, lint rules, import layers, file lengths and words
 	@echo "==> Checking the format"
 	@$(BIN)/ruff format --check .
 	@echo "==> Checking the lint rules"
@@ -53,11 +65,11 @@ lint: venv ## Check format, lint rules, import layers, file lengths and words
 	@echo "==> Checking file lengths and words"
 	@$(BIN)/pytest -q tests/house/test_file_lengths.py tests/house/test_words.py
 
-types: venv ## Check the types
+types: tools ## Check the types
 	@echo "==> Checking the types"
 	@$(BIN)/mypy
 
-bench: venv ## Run the benchmarks (tests/benchmarks/bench_*.py) and print what they measure
+bench: tools ## Run the benchmarks (tests/benchmarks/bench_*.py) and print what they measure
 	@echo "==> Running the benchmarks, one after the other"
 	@$(BIN)/pytest -s -p no:randomly --timeout 3600 -o 'python_files=bench_*.py' tests/benchmarks $(PYTEST_ARGS)
 
