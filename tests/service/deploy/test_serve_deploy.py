@@ -74,7 +74,7 @@ def test_a_running_cluster_takes_the_application(
     client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)
     with client:
         wait_until(lambda: _status(client, "/readyz") == 200, seconds=90, every=0.5)
-        (make_key,) = [block.code for block in blocks("deploy/README.md") if "key create" in block.code]
+        (make_key,) = [block.code for block in blocks("deploy/README.md") if "--role score" in block.code]
         key = run_shell(make_key, tmp_path, cluster.environment).stdout.strip()
         texts = ["The blade cut his arm to the bone.", "They drank tea and watched the rain."]
         answer = client.post(
