@@ -14,7 +14,10 @@ from service.report.findings import findings
 _ROOM_FOR_INTERVALS = 120
 """Columns of a terminal from which slices show the intervals of their AUC."""
 
-_LONGEST_NAME = 44
+_SHORTEST_NAME, _LONGEST_NAME = 12, 44
+
+_BETWEEN = 3
+"""Columns of a terminal between two of a table."""
 
 _DASH = "\u2013"
 
@@ -87,24 +90,30 @@ def _independence(report: Report) -> None:
 
 
 def _matrix(title: str, matrix: Matrix) -> None:
-    table(title, ("", *matrix), [(name, *map(_number, row.values())) for name, row in matrix.items()])
+    rows = [(name, *map(_number, row.values())) for name, row in matrix.items()]
+    table(title, ("", *matrix), rows, wide=tuple(matrix))  # many members fit if their names may wrap
 
 
 def _slices(slicing: Slicing, deployed: str) -> None:
     """Two lines a slice: the deployed member, and below it the panel."""
-    wide = console().width >= _ROOM_FOR_INTERVALS
+    width = console().width
     rows = []
     for each in slicing.slices:
-        name = printable(each.name, _LONGEST_NAME if wide else _LONGEST_NAME // 2)
-        rows.append((name, deployed, *_rates(each.deployed, wide=wide)))
-        rows.append((f"  {each.yes:,} yes of {each.rows:,}", "panel", *_rates(each.panel, wide=wide)))
+        columns = ((deployed, each.deployed), ("panel", each.panel))
+        first, second = ((who, *_rates(rates, wide=width >= _ROOM_FOR_INTERVALS)) for who, rates in columns)
+        rows += [(each.name, *first), (f"  {each.yes:,}/{each.rows:,} yes", *second)]
+    others = sum(max(len(row[i]) for row in rows) + _BETWEEN for i in range(1, 5))
+    room = max(_SHORTEST_NAME, min(_LONGEST_NAME, width - others - _BETWEEN))
     note = "; rows with several values count in several" if slicing.overlapping else ""
-    table(f"By {slicing.field}{note}", ("", "member", "AUC", "FNR", "FPR"), rows)
+    shown = [(printable(name, room), *rest) for name, *rest in rows]
+    table(f"By {slicing.field}{note}", ("", "member", "AUC", "FNR", "FPR"), shown, wide=("",))
 
 
 def _rates(rates: SliceRates, *, wide: bool) -> tuple[str, str, str]:
     return (
-        _figure(rates.auc, rates.auc_interval if wide else None, 2),
+        _marked(
+            _figure(rates.auc, rates.auc_interval if wide else None, 2), min(rates.positives, rates.negatives), None
+        ),
         _marked(_figure(rates.fnr, rates.fnr_interval, 2), rates.positives, rates.fnr_differs),
         _marked(_figure(rates.fpr, rates.fpr_interval, 2), rates.negatives, rates.fpr_differs),
     )

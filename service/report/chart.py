@@ -11,7 +11,7 @@ from service.report.markup import tag
 WIDTH, HEIGHT = 360.0, 300.0
 """Units of a chart; as wide as a phone, so that its text is as large there as the page's."""
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 10.0, 8.0, 40.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 20.0, 8.0, 40.0
 
 
 @dataclass(frozen=True)

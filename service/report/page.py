@@ -53,7 +53,8 @@ def _intro(report: Report, heading: Heading) -> list[Element]:
 
 
 def _quality(report: Report) -> list[Element]:
-    found = [tag("h2", "Members and panel"), tables.quality_table(report)]
+    told = f"FNR and FPR at the threshold {report.panel.threshold:g}; below each figure its 95 % interval and counts."
+    found = [tag("h2", "Members and panel"), tag("p", told, class_="aside"), tables.quality_table(report)]
     if report.panel.at_fpr:
         found.append(tables.fixed_fpr_table(report))
     trade_off, precision = plots.trade_off(report), plots.precision_recall(report)
@@ -90,7 +91,9 @@ def _independence(report: Report) -> list[Element]:
     faults = [value for row, others in found.double_fault.items() for other, value in others.items() if row != other]
     highest = max([value for value in faults if value is not None], default=0.0)
     correlation = tag("div", tag("h3", "Correlation of errors"), tables.heat_map(found.error_correlation, highest=1.0))
-    double = tag("div", tag("h3", "Double faults, share of rows"), tables.heat_map(found.double_fault, highest=highest))
+    double = tag(
+        "div", tag("h3", "Double faults, share of rows"), tables.heat_map(found.double_fault, highest=highest, digits=3)
+    )
     return [
         tag("h2", "Independence"),
         tag("div", correlation, double, class_="pair"),
@@ -142,7 +145,7 @@ _WORDS = {
     " Even perfect probabilities show the error given as by chance.",
     "Effective votes": "Members squared by the sum of their error correlations (Kish): what that many independent"
     " members of the same quality would be worth. Interval by bootstrap.",
-    "Double fault": "Share of rows on which both members are wrong.",
+    "Double fault": "Share of rows on which both members are wrong; on the diagonal, on which one is.",
     "Capture": "Share of the deployed member's misses on which another member votes yes. Worth something where it is"
     " well above the share of all rows on which votes differ.",
 }

@@ -50,7 +50,7 @@ def measured(value: float | None, interval: Interval, hits: int | None = None, t
 
 def quality_table(report: Report) -> Element:
     """Order and errors of every member and of the panel."""
-    columns = ("", "AUC", "Average precision", "FNR at the threshold", "FPR at the threshold")
+    columns = ("", "AUC", "Average precision", "FNR", "FPR")
     return table(columns, [_quality_row(name, quality) for name, quality in everyone(report)])
 
 
@@ -85,24 +85,25 @@ def calibration_table(report: Report) -> Element:
     return table(("", "Calibration error", "By chance alone"), rows)
 
 
-def heat_map(matrix: Matrix, *, highest: float) -> Element:
+def heat_map(matrix: Matrix, *, highest: float, digits: int = 2) -> Element:
     """A matrix as a table whose cells are the warmer the higher they are, and cold below 0.
 
     Args:
         matrix: by row, by column.
         highest: value of the warmest cell.
+        digits: decimals shown.
     """
     rows: list[Sequence[Node]] = [
-        (name, *(_heat(row[other], highest) for other in matrix)) for name, row in matrix.items()
+        (name, *(_heat(row[other], highest, digits) for other in matrix)) for name, row in matrix.items()
     ]
     return table(("", *matrix), rows, class_="heat")
 
 
-def _heat(value: float | None, highest: float) -> Element:
+def _heat(value: float | None, highest: float, digits: int) -> Element:
     if value is None:
         return tag("td", _DASH)
     share = min(abs(value) / highest, 1.0) if highest else 0.0
-    return tag("td", f"{value:.2f}", class_="cold" if value < 0 else "warm", style=f"--heat: {60 * share:.0f}%")
+    return tag("td", f"{value:.{digits}f}", class_="cold" if value < 0 else "warm", style=f"--heat: {60 * share:.0f}%")
 
 
 def contribution_table(report: Report) -> Element:
@@ -131,7 +132,9 @@ def slice_table(slicing: Slicing, deployed: str) -> Element:
 
 
 def _slice_cells(*columns: SliceRates) -> list[Element]:
-    area = [measured(each.auc, each.auc_interval) for each in columns]
+    area = [
+        _marked(measured(each.auc, each.auc_interval), min(each.positives, each.negatives), None) for each in columns
+    ]
     missed = [
         _marked(measured(each.fnr, each.fnr_interval, each.misses, each.positives), each.positives, each.fnr_differs)
         for each in columns

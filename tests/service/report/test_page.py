@@ -88,8 +88,9 @@ def test_every_figure_of_the_tables_is_there(parsed, sliced):
         assert f"{each.misses} of {each.positives}" in text
         for at in each.at_fpr:
             assert f"{at.misses} of {each.positives}" in text
-    for matrix in (sliced.independence.error_correlation, sliced.independence.double_fault):
-        assert all(f"{value:.2f}" in text for row in matrix.values() for value in row.values())
+    correlation, faults = sliced.independence.error_correlation, sliced.independence.double_fault
+    assert all(f"{value:.2f}" in text for row in correlation.values() for value in row.values())
+    assert all(f"{value:.3f}" in text for row in faults.values() for value in row.values())
     for each in sliced.slices[0].slices:
         assert f"{each.yes} yes of {each.rows}" in text
         assert f"{each.deployed.misses} of {each.deployed.positives}" in text
