@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 
 from ensemble.evaluation.evaluate import Report
 from ensemble.evaluation.independence import Matrix
@@ -28,7 +29,7 @@ def show(report: Report) -> None:
     """Prints a report: sentences first, then tables; rates with their 95 % intervals."""
     put(f"{report.rows:,} rows, {report.positives:,} of them yes; threshold {report.panel.threshold:g}")
     for sentence in findings(report):
-        put(f"- {printable(sentence)}")
+        put(fill(printable(sentence), console().width, initial_indent="- ", subsequent_indent="  "))
     put("")
     _quality(report)
     _at_fpr(report)
@@ -106,7 +107,7 @@ def _slices(slicing: Slicing, deployed: str) -> None:
     room = max(_SHORTEST_NAME, min(_LONGEST_NAME, width - others - _BETWEEN))
     note = "; rows with several values count in several" if slicing.overlapping else ""
     shown = [(printable(name, room), *rest) for name, *rest in rows]
-    table(f"By {slicing.field}{note}", ("", "member", "AUC", "FNR", "FPR"), shown, wide=("",))
+    table(f"By {printable(slicing.field)}{note}", ("", "member", "AUC", "FNR", "FPR"), shown, wide=("",))
 
 
 def _rates(rates: SliceRates, *, wide: bool) -> tuple[str, str, str]:
