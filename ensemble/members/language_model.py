@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 
 from ensemble.errors import ArtifactError, InputError
 from ensemble.members.generation import sample
+from ensemble.members.padding import last_states, pooled_states
 from ensemble.members.prefix_cache import Prefix, RecordingCache
 from ensemble.members.specs import Precision
+from ensemble.members.token_batches import token_batches
 from ensemble.members.weights import fingerprint
 from ensemble.scorer import FloatArray
 
@@ -152,7 +154,7 @@ class LanguageModel:
             head = self._head(answers)
             logits = np.empty((len(ids), len(answers)))
             hidden = np.empty((len(ids), len(layers), 2, self.width), dtype=np.float32)
-            for batch in _batches([len(row) for row in ids], self._batch_tokens):
+            for batch in token_batches([len(row) for row in ids], self._batch_tokens):
                 logits[batch], hidden[batch] = self._read_batch(shared, [ids[i] for i in batch], head, layers)
         return Reading(logits, hidden)
 
@@ -260,8 +262,8 @@ class LanguageModel:
         lent = {"past_key_values": prefix.lend(), "use_cache": True} if prefix.cached else {"use_cache": False}
         out = self._model.base_model(input_ids=self._tensor(full), output_hidden_states=bool(layers), **lent)
         lengths = torch.tensor([len(row) for row in rows], device=out.last_hidden_state.device)
-        last = _last(out.last_hidden_state[:, skipped:], lengths)
-        pooled = [_pool(out.hidden_states[layer][:, skipped:], lengths) for layer in layers]
+        last = last_states(out.last_hidden_state[:, skipped:], lengths)
+        pooled = [pooled_states(out.hidden_states[layer][:, skipped:], lengths) for layer in layers]
         hidden = torch.stack(pooled, dim=1) if pooled else torch.empty(len(rows), 0, 2, self.width)
         return self._logits(last, head), hidden.float().cpu().numpy()
 
@@ -278,30 +280,6 @@ class LanguageModel:
     def _tensor(self, rows: Sequence[list[int]]) -> torch.Tensor:
         width = max(map(len, rows))
         return torch.tensor([row + [0] * (width - len(row)) for row in rows], device=self._model.device)
-
-
-def _last(states: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-    """State of each row's last real token: (n, tokens, d), (n,) -> (n, d)."""
-    return states[torch.arange(len(states), device=states.device), lengths - 1]
-
-
-def _pool(states: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-    """Last and mean over the real tokens: (n, tokens, d), (n,) -> (n, 2, d)."""
-    real = torch.arange(states.shape[1], device=states.device)[None, :] < lengths[:, None]
-    mean = (states.float() * real[..., None]).sum(dim=1) / lengths[:, None]
-    return torch.stack([_last(states, lengths).float(), mean], dim=1)
-
-
-def _batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Indices in batches of like length, each at most `budget` tokens with padding (a longer row goes alone)."""
-    batch: list[int] = []
-    for index in np.argsort(lengths, kind="stable"):
-        if batch and lengths[index] * (len(batch) + 1) > budget:
-            yield batch
-            batch = []
-        batch.append(int(index))
-    if batch:
-        yield batch
 
 
 def _row_seed(seed: int, index: int) -> int:

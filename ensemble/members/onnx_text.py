@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.errors import ArtifactError
+from ensemble.members.token_batches import token_batches
 from ensemble.members.windows import Window, WindowTokenizer, pad
 from ensemble.scorer import FloatArray
 from ensemble.text import Text
@@ -42,9 +43,8 @@ class OnnxTextModel:
 
     def run(self, windows: Sequence[Window]) -> NDArray[np.float32]:
         """Model outputs, shape (len(windows), outputs), in the given order."""
-        order = sorted(range(len(windows)), key=lambda index: len(windows[index].ids))
         outputs: dict[int, NDArray[np.float32]] = {}
-        for batch in _batches(order, windows):
+        for batch in token_batches([len(window.ids) for window in windows], _BATCH_TOKENS):
             outputs |= dict(zip(batch, self._run_batch([windows[index] for index in batch]), strict=True))
         return np.stack([outputs[index] for index in range(len(windows))])
 
@@ -83,17 +83,6 @@ def _session(path: Path, threads: int, device: str | None):  # type: ignore[no-u
     if device == "cuda" and "CUDAExecutionProvider" not in session.get_providers():
         raise ArtifactError(f"no usable GPU for {path.name}; leave the member's device empty to use the CPU")
     return session
-
-
-def _batches(order: Sequence[int], windows: Sequence[Window]) -> list[list[int]]:
-    """Windows of like length together, each batch within the token budget."""
-    batches: list[list[int]] = []
-    for index in order:
-        length = len(windows[index].ids)
-        if not batches or (len(batches[-1]) + 1) * length > _BATCH_TOKENS:
-            batches.append([])
-        batches[-1].append(index)
-    return batches
 
 
 def default_threads() -> int:
