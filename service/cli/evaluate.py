@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.output import Json, bar, put, say, table
+from service.cli.output import Json, bar, put, say
 from service.cli.panels import loaded_panel, tell_bad
 from service.cli.prepare import TaskName
 
@@ -28,18 +29,82 @@ def evaluate(
     label: Annotated[
         str, typer.Option("--label", help="Where the label stands: `label`, or a field of meta.", metavar="FIELD")
     ] = "label",
+    slices: Annotated[
+        list[str] | None,
+        typer.Option("--slice", help="Also by the values of this field of meta; may be repeated.", metavar="FIELD"),
+    ] = None,
+    fprs: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--fpr",
+            help="Misses where this share of false alarms is allowed; may be repeated. [default: 0.01, 0.05]",
+            metavar="SHARE",
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Also write a page with plots, complete in itself.", metavar="FILE")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure how good the members are, and how independent of each other, on labelled rows."""
     from ensemble.evaluation.evaluate import evaluate as measure
+    from ensemble.evaluation.operating import DEFAULT_FPRS
+    from service.cli.evaluation import show
 
+    if html is not None:
+        _check_writable(html)
+    fields, targets = list(dict.fromkeys(slices or ())), sorted(set(fprs or DEFAULT_FPRS))
     rows = _labelled(data, label)
+    _check(rows, fields, targets)
     with loaded_panel(task) as panel, bar("scored", len(rows)) as tell:
-        report = measure(panel, rows, progress=lambda done: tell(done, f"{done:,} of {len(rows):,} texts"))
+        report = measure(
+            panel,
+            rows,
+            progress=lambda done: tell(done, f"{done:,} of {len(rows):,} texts"),
+            fprs=targets,
+            slices=fields,
+            curves=True,
+        )
+    if html is not None:
+        _write(html, report, task, data)
     if as_json:
         put(report.model_dump_json())
     else:
-        _show(report)
+        show(report)
+
+
+def _check(rows: list[LabelledText], fields: list[str], fprs: list[float]) -> None:
+    """Finds what is wrong with the options before the members are loaded."""
+    from ensemble.evaluation.fields import slice_names
+    from ensemble.evaluation.metrics import check_fprs
+
+    check_fprs(fprs)
+    for field in fields:
+        slice_names([row.meta for row in rows], field)
+
+
+def _check_writable(path: Path) -> None:
+    from ensemble.errors import InputError
+
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name a file")
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"{path.absolute().parent} is no folder; make it first")
+
+
+def _write(path: Path, report: Report, task: str, data: str) -> None:
+    """Writes the page beside its place and then moves it there, so that no half page is ever seen."""
+    from datetime import UTC, datetime
+
+    from ensemble.tasks.task import load_task
+    from service.report.page import Heading, page
+
+    name = "standard input" if data == "-" else Path(data).name
+    when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(page(report, Heading(task=load_task(task).name, data=name, when=when)), encoding="utf-8")
+    fresh.replace(path)
+    say(f"wrote {path}")
 
 
 def _labelled(source: str, label: str) -> list[LabelledText]:
@@ -55,10 +120,10 @@ def _labelled(source: str, label: str) -> list[LabelledText]:
         value = _label(row, label)
         if value is None:
             tell_bad(BadRow(row.file, row.line, f"has no {label}"))
-        elif value not in (0, 1) or not isinstance(value, int):
+        elif value not in (0, 1) or not isinstance(value, int | float):
             tell_bad(BadRow(row.file, row.line, f"{label} must be 0 or 1, not {value!r}"))
         else:
-            labelled.append(replace(row, label=value).labelled())
+            labelled.append(replace(row, label=int(value)).labelled())
     say(f"{len(labelled):,} labelled rows, {reader.bad + reader.good - len(labelled):,} skipped")
     if not labelled:
         raise typer.Exit(1)
@@ -67,38 +132,6 @@ def _labelled(source: str, label: str) -> list[LabelledText]:
 
 def _label(row: Row, path: str) -> object:
     """What stands at `label`, or at a dotted path within the row's other fields."""
-    if path == "label":
-        return row.label
-    found: object = row.meta
-    for part in path.removeprefix("meta.").split("."):
-        found = found.get(part) if isinstance(found, dict) else None
-    return found
+    from ensemble.evaluation.fields import look_up
 
-
-def _show(report: Report) -> None:
-    columns = ("member", "AUC", "avg. precision", "FNR", "95 %", "FPR", "calibration error")
-    named = [*report.members.items(), ("panel", report.panel)]
-    rows = [
-        (
-            name,
-            _number(quality.auc),
-            _number(quality.average_precision),
-            _number(quality.fnr),
-            " to ".join(map(_number, quality.fnr_interval)) if quality.fnr_interval else "-",
-            _number(quality.fpr),
-            _number(quality.ece),
-        )
-        for name, quality in named
-    ]
-    table(f"{report.rows:,} rows, {report.positives:,} of them yes", columns, rows)
-    found = report.independence
-    put(f"effective votes: {_number(found.n_eff)} of {len(report.members)}")
-    put(f"misses of the deployed member on which another votes yes: {_number(found.capture)}")
-    put(f"rows on which votes differ: {_number(found.disagreeing_share)}")
-    names = list(report.members)
-    for title, matrix in (("error correlation", found.error_correlation), ("double fault", found.double_fault)):
-        table(title, ("", *names), [(a, *(_number(matrix.get(a, {}).get(b)) for b in names)) for a in names])
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    return row.label if path == "label" else look_up(row.meta, path)
