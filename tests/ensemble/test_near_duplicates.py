@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
+from ensemble.near_duplicates import SeenTexts, shingles
 from ensemble.text import Text
-from miners.near_duplicates import SeenTexts, shingles
 
 BASE = " ".join(f"word{i}" for i in range(90))
 
