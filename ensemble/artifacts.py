@@ -88,6 +88,15 @@ class Artifact:
         return bool(_pointed(self.manifest.task).get("artifact") == self.path.name)
 
     @property
+    def is_intact(self) -> bool:
+        """Whether manifest and files are what they were when it was sealed."""
+        try:
+            self.verify()
+        except ArtifactError:
+            return False
+        return True
+
+    @property
     def groups(self) -> tuple[str, ...]:
         """Scorer groups: what is loaded together and served by one deployment."""
         return tuple(self.manifest.groups)
@@ -212,7 +221,7 @@ def seal(directory: Path, manifest: Manifest, *, pinned: bool = False) -> Artifa
     sealed = manifest.model_copy(update={"files": files})
     (directory / MANIFEST).write_text(sealed.model_dump_json(indent=1), encoding="utf-8")
     target = artifacts_dir(manifest.task) / content_name(sealed)
-    if target.exists() and not _intact(target):
+    if target.exists() and not Artifact(target).is_intact:
         shutil.rmtree(target)
     if not target.exists():
         directory.rename(target)
@@ -243,14 +252,6 @@ def _pointed(task: str) -> dict[str, Any]:
 def _readable(folder: Path) -> bool:
     try:
         _ = Artifact(folder).manifest
-    except ArtifactError:
-        return False
-    return True
-
-
-def _intact(folder: Path) -> bool:
-    try:
-        Artifact(folder).verify()
     except ArtifactError:
         return False
     return True

@@ -80,9 +80,11 @@ class TrainingRecord(_Record):
     """How an artifact was trained.
 
     Attributes:
+        members: hash of everything that the members depend on; equal ones need no new fits, whatever the threshold.
         examples: identities of the train rows that the judge may be shown.
     """
 
+    members: str
     data: DataRecord
     operating: OperatingPoint
     examples: tuple[str, ...] = ()

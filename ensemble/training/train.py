@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ensemble.artifacts import JOINT, Artifact, all_artifacts, seal, use
-from ensemble.errors import ArtifactError, InputError
+from ensemble.errors import InputError
 from ensemble.home import artifacts_dir
 from ensemble.members.hashing import file_sha256, version_of
 from ensemble.members.prompts import PROMPTS_FILE
@@ -82,6 +82,8 @@ def train(
     if force:
         shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(exist_ok=True)
+    if not force:
+        _take_over(Steps(directory), task.name, members)
     fitted = fit_members(directory, given, specs, seed=seed, progress=progress)
     joint, columns = fit_panel(given, fitted, specs.deployed, threshold=task.header.threshold, progress=progress)
     labels = np.array([row.label for row in given.rows("calibration")], dtype=np.float64)
@@ -90,7 +92,8 @@ def train(
     (directory / JOINT).write_text(joint.model_dump_json(indent=1), encoding="utf-8")
     (directory / SPLITS).write_text(json.dumps(_identities(data.rows), indent=1), encoding="utf-8")
     metrics = measured(fitted, joint, given, progress)
-    record = TrainingRecord(data=data.record, operating=operating, examples=tuple(row.id for row in examples))
+    shown = tuple(row.id for row in examples)
+    record = TrainingRecord(members=members, data=data.record, operating=operating, examples=shown)
     manifest = manifest_of(given, fitted, fingerprint=fingerprint, seed=seed, metrics=metrics, training=record)
     Steps(directory).clear()
     artifact = seal(directory, manifest, pinned=True)
@@ -108,13 +111,24 @@ def _fingerprint(task: Task, data: Gathered, specs: MemberSpecs, seed: int) -> s
 def _finished(task: str, fingerprint: str) -> Artifact | None:
     """An intact artifact from the same inputs, put into use; None where there is none."""
     for artifact in all_artifacts(task):
-        if artifact.manifest.fingerprint == fingerprint:
-            try:
-                use(artifact)
-            except ArtifactError:  # damaged since; it is made again
-                continue
+        if artifact.manifest.fingerprint == fingerprint and artifact.is_intact:
+            use(artifact)
             return artifact
     return None
+
+
+def _take_over(steps: Steps, task: str, members: str) -> None:
+    """Copies the members of an intact artifact that were fitted to the same inputs, for another threshold."""
+    for artifact in all_artifacts(task):
+        training = artifact.manifest.training
+        if training is None or training.members != members or not artifact.is_intact:
+            continue
+        for group in artifact.groups:
+            if not steps.is_done(group):
+                shutil.copytree(artifact.path / group, steps.begin(group))
+                steps.finish(group)
+        steps.record("judges", {"language_model": artifact.manifest.language_model, "scores": {}})
+        return
 
 
 def _identities(rows: Sequence[LabelledText]) -> dict[str, list[str]]:

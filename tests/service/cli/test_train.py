@@ -112,6 +112,7 @@ def test_another_rate_changes_the_threshold_and_artifacts_go_back(hungjury, plac
     """A laxer rate gives a higher threshold; both are listed and compared, and the first can be put into use again."""
     lax = hungjury(*place.arguments("--fnr", "0.3"))
     assert lax.code == 0
+    assert "fitting the keyword member" not in lax.err  # the members are those of the first
     assert "threshold" in lax.out
     assert "panel AUC" in lax.out
     listed = hungjury("artifacts", "list", "--json").json
