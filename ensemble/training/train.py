@@ -16,14 +16,24 @@ from ensemble.home import artifacts_dir
 from ensemble.members.hashing import file_sha256, version_of
 from ensemble.members.prompts import PROMPTS_FILE
 from ensemble.members.specs import DEFAULT_MEMBERS, MemberSpecs
+from ensemble.panel import Joint
 from ensemble.tasks.task import GivenRows, Task
 from ensemble.text import LabelledText
 from ensemble.training.examples import as_few_shot, choose_examples
 from ensemble.training.gather import Gathered
-from ensemble.training.prepare import RECIPE, Progress, fit_members, fit_panel, manifest_of, measured, packages
+from ensemble.training.prepare import (
+    RECIPE,
+    Fitted,
+    Progress,
+    fit_members,
+    fit_panel,
+    manifest_of,
+    measured,
+    packages,
+)
 from ensemble.training.splitting import split
 from ensemble.training.steps import Steps
-from ensemble.training_record import TrainingRecord, operating_point
+from ensemble.training_record import OperatingPoint, TrainingRecord, operating_point
 
 WANTED_FNR = 0.05
 
@@ -78,17 +88,9 @@ def train(
         return existing
     examples = choose_examples([row for row in data.rows if row.meta["split"] == "train"], seed=seed)
     given = GivenRows(task.path, task.header, given=data.rows, examples=as_few_shot(examples))
-    directory = artifacts_dir(task.name) / f"{_PARTIAL}{members}"
-    if force:
-        shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(exist_ok=True)
-    if not force:
-        _take_over(Steps(directory), task.name, members)
+    directory = _working_folder(task.name, members, force=force)
     fitted = fit_members(directory, given, specs, seed=seed, progress=progress)
-    joint, columns = fit_panel(given, fitted, specs.deployed, threshold=task.header.threshold, progress=progress)
-    labels = np.array([row.label for row in given.rows("calibration")], dtype=np.float64)
-    operating = operating_point(joint.posterior(columns), labels, wanted_fnr)
-    joint = joint.model_copy(update={"threshold": operating.threshold})
+    joint, operating = _ruled(given, fitted, specs.deployed, wanted_fnr, progress)
     (directory / JOINT).write_text(joint.model_dump_json(indent=1), encoding="utf-8")
     (directory / SPLITS).write_text(json.dumps(_identities(data.rows), indent=1), encoding="utf-8")
     metrics = measured(fitted, joint, given, progress)
@@ -99,6 +101,27 @@ def train(
     artifact = seal(directory, manifest, pinned=True)
     _remove_partial(task.name)
     return artifact
+
+
+def _ruled(
+    given: GivenRows, fitted: Fitted, deployed: str, wanted_fnr: float, progress: Progress
+) -> tuple[Joint, OperatingPoint]:
+    """The panel's rule with the threshold chosen, and how that does on the calibration rows."""
+    joint, columns = fit_panel(given, fitted, deployed, threshold=given.header.threshold, progress=progress)
+    labels = np.array([row.label for row in given.rows("calibration")], dtype=np.float64)
+    operating = operating_point(joint.posterior(columns), labels, wanted_fnr)
+    return joint.model_copy(update={"threshold": operating.threshold}), operating
+
+
+def _working_folder(task: str, members: str, *, force: bool) -> Path:
+    """The folder of members fitted to these inputs, with what is done of them already unless `force`."""
+    directory = artifacts_dir(task) / f"{_PARTIAL}{members}"
+    if force:
+        shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(exist_ok=True)
+    if not force:
+        _take_over(Steps(directory), task, members)
+    return directory
 
 
 def _fingerprint(task: Task, data: Gathered, specs: MemberSpecs, seed: int) -> str:
