@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 SHOWN = 20
 """Rows left out that are told one by one; the rest is counted."""
 
+FEW_GROUPS = 5
+"""Groups in a held-out split below which a person is told so."""
+
 
 def add_to(app: typer.Typer) -> None:
     """Adds the command."""
@@ -112,6 +115,8 @@ def _show(artifact: Artifact) -> None:
     if training is not None:
         for line in (*_data_lines(training.data), _operating_line(training.operating)):
             put(line)
+        for line in few_groups(training.data):
+            say(line)
     panel = artifact.manifest.metrics["panel"]
     low, high = panel["fnr_interval"]
     put(
@@ -139,6 +144,19 @@ def _data_lines(data: DataRecord) -> list[str]:
     )
     twins = f"; {data.twins:,} pairs nearly alike with different labels kept: are they meant?" if data.twins else ""
     return [f"{data.read:,} rows read; left out: {told or 'none'}{twins}", sizes]
+
+
+def few_groups(data: DataRecord) -> list[str]:
+    """A warning for each held-out split of so few groups that its numbers say little about other groups."""
+    few = [
+        (name, data.splits[name].groups) for name in ("calibration", "test") if data.splits[name].groups < FEW_GROUPS
+    ]
+    return [
+        f"note: {name} holds {count} value{'s' * (count > 1)} of {data.split_by}; its intervals count rows and do not "
+        "know how much groups differ"
+        for name, count in few
+        if data.split_by
+    ]
 
 
 def _operating_line(point: OperatingPoint) -> str:

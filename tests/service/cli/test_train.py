@@ -12,7 +12,9 @@ from ensemble.errors import ArtifactError
 from ensemble.tasks.skeleton import write_skeleton
 from ensemble.tasks.task import load_task
 from ensemble.training.prepare import is_prepared, prepare
+from ensemble.training_record import DataRecord, SplitSize
 from service.cli.main import execute
+from service.cli.train import few_groups
 
 pytestmark = pytest.mark.models
 
@@ -209,6 +211,18 @@ def test_data_that_cannot_train_ends_with_exit_2_and_the_reason(hungjury, tmp_pa
     assert last.startswith("error: ")
     assert message in last
     assert all_artifacts() == []
+
+
+def test_few_groups_in_a_held_out_split_are_told():
+    """Intervals over rows of one event promise too much for other events."""
+    sizes = {
+        "train": SplitSize(rows=60, positives=30, groups=3),
+        "calibration": SplitSize(rows=20, positives=9, groups=1),
+    }
+    data = DataRecord(source="x", split_by="event", splits={**sizes, "test": SplitSize(rows=20, positives=9, groups=8)})
+    (told,) = few_groups(data)
+    assert "calibration holds 1 value of event" in told
+    assert few_groups(data.model_copy(update={"split_by": None})) == []
 
 
 def test_an_unknown_artifact_is_named(hungjury):
