@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ensemble.errors import InputError
+from ensemble.near_duplicates import SeenTexts
 from ensemble.text import Text, check_text
 from miners.campaign_intake import Intake
 from miners.campaign_plan import affordable, places, round_target
@@ -22,7 +23,6 @@ from miners.campaign_spec import CampaignSpec, Ending, Progress, Summary
 from miners.campaign_store import Journal
 from miners.candidate import Candidate, Scored, Selected
 from miners.errors import CampaignError, CampaignInterruptedError
-from miners.near_duplicates import SeenTexts
 from miners.proposer import Proposer
 from miners.queue.campaigns import CampaignStore
 from miners.queue.protocol import Ledger, Queue

@@ -21,7 +21,7 @@ def proposers_for(spec: CampaignSpec, task: Task, generate: Generate | None) -> 
 
     Args:
         spec: names inputs, shares, seed, limits and the splits that may be rewritten.
-        task: brings openings and labelled seed rows.
+        task: brings openings and labelled seed rows; sources for which it has none are left out.
         generate: continues openings; None leaves that source out.
 
     Raises:
@@ -32,7 +32,8 @@ def proposers_for(spec: CampaignSpec, task: Task, generate: Generate | None) -> 
         made.append((CORPUS, lambda: Corpus(spec.inputs, seed=spec.seed if spec.shuffle else None)))
     if generate is not None and task.openings:
         made.append((COMPLETIONS, lambda: _completions(spec, task.openings, generate)))
-    made += [(name, lambda name=name: _rewrites(name, spec, task)) for name in (DILUTION, TYPOS)]  # type: ignore[misc] # bound by default
+    if task.rows():
+        made += [(name, lambda name=name: _rewrites(name, spec, task)) for name in (DILUTION, TYPOS)]  # type: ignore[misc] # bound by default
     return [make() for name, make in made if spec.share(name) > 0]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from miners.near_duplicates import DEFAULT_THRESHOLD
+from ensemble.near_duplicates import DEFAULT_THRESHOLD
 from miners.ranking import Weights
 from miners.selection import Design
 

@@ -96,7 +96,10 @@ class LanguageModel:
             with _quiet_progress():
                 model = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, precision))
         except (OSError, ValueError) as error:
-            raise ArtifactError(f"cannot load the language model {source!r}: {error}") from error
+            raise ArtifactError(
+                f"cannot load the language model {source!r}: {error}; "
+                "give a folder that holds it, or check its name and the network"
+            ) from error
         return cls(model.to(chosen).eval(), tokenizer, digest, threads=threads)
 
     @property

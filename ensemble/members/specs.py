@@ -79,14 +79,14 @@ class KeywordSpec(_Spec):
 
 
 class MemberSpecs(_Spec):
-    """Which members a panel has.
+    """Which members a panel has; a member that is None is left out.
 
     Attributes:
         deployed: name of the member whose failures are hunted.
     """
 
-    encoder: EncoderSpec = EncoderSpec()
-    keyword: KeywordSpec = KeywordSpec()
+    encoder: EncoderSpec | None = EncoderSpec()
+    keyword: KeywordSpec | None = KeywordSpec()
     judge: JudgeSpec | None = JudgeSpec()
     probe: ProbeSpec | None = ProbeSpec()
     deployed: str = "encoder"

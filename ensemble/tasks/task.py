@@ -1,4 +1,9 @@
-"""Loading a task: its question, guideline, examples, lexicon and labelled seed rows."""
+"""Loading a task: its question, guideline, examples, lexicon and labelled seed rows.
+
+Only `task.json` and `guideline.md` must be there. Without examples the judge is asked without them, or shown train
+rows; without a lexicon the keyword member is its embedding alone; without openings nothing is continued; without seed
+rows nothing is rewritten, and the members are fitted on data of the caller's (`hungjury train`).
+"""
 
 from __future__ import annotations
 
@@ -49,6 +54,13 @@ class FewShot(_Model):
     text: str
     label: Literal[0, 1]
     why: str = ""
+
+
+class Opening(_Model):
+    """A line of `openings.jsonl`."""
+
+    id: str = ""
+    text: str = Field(min_length=1)
 
 
 class LexiconGroup(_Model):
@@ -104,25 +116,28 @@ class Task:
 
     @cached_property
     def few_shot(self) -> tuple[FewShot, ...]:
-        """Worked examples."""
+        """Worked examples; none where the file is missing."""
         return tuple(self._parse(FewShot, "few_shot.jsonl"))
 
     @cached_property
     def lexicon(self) -> Lexicon:
-        """Keyword groups."""
+        """Keyword groups; none where the file is missing."""
+        path = self.path / "lexicon.json"
+        if not path.is_file():
+            return Lexicon(groups={})
         try:
-            return Lexicon.model_validate_json(self._file("lexicon.json").read_bytes())
+            return Lexicon.model_validate_json(path.read_bytes())
         except ValidationError as error:
-            raise TaskError(f"{self.path / 'lexicon.json'}: {_first(error)}") from None
+            raise TaskError(f"{path}: {_first(error)}") from None
 
     @cached_property
     def openings(self) -> tuple[str, ...]:
-        """Beginnings that a language model continues."""
-        return tuple(str(row["text"]) for row in self._lines("openings.jsonl"))
+        """Beginnings that a language model continues; none where the file is missing."""
+        return tuple(opening.text for opening in self._parse(Opening, "openings.jsonl"))
 
     @cached_property
     def seed(self) -> tuple[SeedRow, ...]:
-        """All labelled seed rows."""
+        """All labelled seed rows; none where the file is missing."""
         return tuple(self._parse(SeedRow, "seed.jsonl"))
 
     def rows(self, *splits: Split) -> list[LabelledText]:
@@ -136,7 +151,8 @@ class Task:
         return path
 
     def _lines(self, name: str) -> list[dict[str, Any]]:
-        lines = self._file(name).read_text(encoding="utf-8").splitlines()
+        path = self.path / name
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
         try:
             return [json.loads(line) for line in lines if line.strip()]
         except json.JSONDecodeError as error:
@@ -150,6 +166,28 @@ class Task:
             except ValidationError as error:
                 raise TaskError(f"{self.path / name}:{number}: {_first(error)}") from None
         return rows
+
+
+@dataclass(frozen=True)
+class GivenRows(Task):
+    """A task whose labelled rows, and examples for the judge, are the caller's instead of its folder's.
+
+    Attributes:
+        given: rows whose meta names "split" and "family", as seed rows do.
+        examples: for prompts, best first.
+    """
+
+    given: tuple[LabelledText, ...] = ()
+    examples: tuple[FewShot, ...] = ()
+
+    @cached_property
+    def few_shot(self) -> tuple[FewShot, ...]:
+        """The examples given."""
+        return self.examples
+
+    def rows(self, *splits: Split) -> list[LabelledText]:
+        """The rows given, of the given splits (none given: all), in order."""
+        return [row for row in self.given if not splits or row.meta["split"] in splits]
 
 
 def load_task(name_or_path: str | Path = DEFAULT_TASK) -> Task:

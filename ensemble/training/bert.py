@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,7 +33,9 @@ def load_base(path: Path, *, attention: Literal["sdpa", "eager"] = "sdpa") -> An
             "eager" is faster there.
     """
     from transformers import AutoModel
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()  # whoever waits is told in our own way
     return AutoModel.from_pretrained(str(path), local_files_only=True, attn_implementation=attention)
 
 
@@ -87,20 +91,23 @@ def export(model: nn.Module, tokenizer: Path, directory: Path) -> None:
     """
     directory.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(tokenizer, directory / "tokenizer.json")
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision, which nobody needs, is missing
     batch, length = torch.export.Dim("batch", min=1), torch.export.Dim("tokens", min=2, max=512)
     shape = {0: batch, 1: length}
-    torch.onnx.export(
-        model.eval(),
-        example_inputs(),
-        str(directory / "model.onnx"),
-        input_names=["input_ids", "attention_mask", "token_type_ids"],
-        output_names=["output"],
-        dynamic_shapes=(shape, shape, shape),
-        opset_version=OPSET,
-        dynamo=True,
-        external_data=False,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "# The axis name", UserWarning)  # all inputs share their axes, as is meant
+        torch.onnx.export(
+            model.eval(),
+            example_inputs(),
+            str(directory / "model.onnx"),
+            input_names=["input_ids", "attention_mask", "token_type_ids"],
+            output_names=["output"],
+            dynamic_shapes=(shape, shape, shape),
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
 
 
 def example_inputs() -> tuple[Tensor, Tensor, Tensor]:

@@ -38,24 +38,40 @@ def fit_linear(
 def cross_validated(
     features: FloatArray, of: NDArray[np.int64], rows: Sequence[LabelledText], strengths: Sequence[float]
 ) -> list[tuple[float, float]]:
-    """(strength, AUC) of each strength; folds are cut between families, and a text's windows stay together."""
+    """(strength, AUC) of each strength; folds are cut between families, and a text's windows stay together.
+
+    Where there are too few families for every fold to be fitted on both labels, folds are cut between texts.
+    """
     from sklearn.metrics import roc_auc_score
-    from sklearn.model_selection import GroupKFold
 
     labels, weights = np.array([row.label for row in rows]), _weights(of)
     groups = np.array(families(rows))[of]
     folds = _FOLDS if len(rows) < _MANY else _FOLDS_OF_MANY
     scores = np.empty((len(strengths), len(features)))
-    for fit, held in GroupKFold(min(folds, len(set(groups)))).split(features, groups=groups):
+    for fit, held in _cuts(groups, of, labels[of], folds):
         for place, strength in enumerate(strengths):
             model = _fitted(features[fit], labels[of[fit]], weights[fit], strength)
             scores[place, held] = model(features[held])
     return [(s, float(roc_auc_score(labels, highest(score, of)))) for s, score in zip(strengths, scores, strict=True)]
 
 
+def _cuts(
+    groups: NDArray[np.str_], of: NDArray[np.int64], labels: NDArray[np.int64], folds: int
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """(rows to fit on, rows held out) of every fold; all arrays have one entry a window."""
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+
+    count = len(set(groups.tolist()))
+    if count > 1:
+        cuts = list(GroupKFold(min(folds, count)).split(groups, groups=groups))
+        if all(len(np.unique(labels[fit])) == 2 for fit, _ in cuts):
+            return cuts
+    return list(StratifiedGroupKFold(folds).split(of, labels, groups=of))
+
+
 def families(rows: Sequence[LabelledText]) -> list[str]:
-    """The family of every row, or the row itself where it has none."""
-    return [str(row.meta.get("family") or row.id) for row in rows]
+    """What folds keep whole: the row's group, else its family, else the row itself."""
+    return [str(row.meta.get("group") or row.meta.get("family") or row.id) for row in rows]
 
 
 def _weights(of: NDArray[np.int64]) -> FloatArray:

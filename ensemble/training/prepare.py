@@ -8,23 +8,31 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ensemble.artifacts import JOINT, Artifact, Manifest, current_artifact, seal
+from ensemble.artifacts import JOINT, Artifact, Manifest, current_artifact, is_pinned, seal
 from ensemble.calibration import fit_platt
-from ensemble.errors import ArtifactError
+from ensemble.errors import ArtifactError, TaskError
 from ensemble.evaluation.evaluate import evaluate
 from ensemble.home import artifacts_dir
 from ensemble.members.encoder import EncoderFile, encoder_logits
 from ensemble.members.hashing import file_sha256, version_of
 from ensemble.members.onnx_text import OnnxTextModel
 from ensemble.members.specs import DEFAULT_MEMBERS, MemberSpecs
-from ensemble.panel import Panel, fit_joint
+from ensemble.panel import Joint, Panel, fit_joint
 from ensemble.scorer import FloatArray, Scorer
 from ensemble.tasks.task import Task
 from ensemble.training.apart import Apart
+from ensemble.training.steps import Steps
+from ensemble.training_record import TrainingRecord
+
+if TYPE_CHECKING:
+    from ensemble.training.judge_group import PreparedJudges
 
 RECIPE = 2
 """Raised whenever the way of fitting changes, so that older artifacts are prepared anew."""
@@ -53,15 +61,23 @@ def prepare(
         force: prepare even where the current artifact was made from the same inputs.
 
     Returns:
-        The artifact now in use; at once when one made from the same inputs is current.
+        The artifact now in use; at once when one made from the same inputs is current, or one was pinned by `train` or
+        by hand.
 
     Raises:
+        TaskError: the task has no seed rows.
         ArtifactError: a step cannot be done; the message says what to do.
     """
     fingerprint = _fingerprint(task, specs, seed)
     existing = None if force else _current(task.name)
-    if existing is not None and existing.manifest.fingerprint == fingerprint:
+    if existing is not None and (existing.manifest.fingerprint == fingerprint or is_pinned(task.name)):
         return existing
+    if not task.rows("train"):
+        raise TaskError(
+            f"task {task.name!r} has no labelled seed rows to fit its members on; "
+            "run `hungjury train --task DIR --data FILE` with labelled rows of yours",
+            field="task",
+        )
     directory = Path(tempfile.mkdtemp(prefix=".preparing-", dir=artifacts_dir(task.name)))
     try:
         return _prepare_in(directory, task, specs, fingerprint, seed, progress)
@@ -72,38 +88,87 @@ def prepare(
 def is_prepared(task: Task, specs: MemberSpecs = DEFAULT_MEMBERS, *, seed: int = 0) -> bool:
     """Whether `prepare` with the same arguments would return at once."""
     existing = _current(task.name)
-    return existing is not None and existing.manifest.fingerprint == _fingerprint(task, specs, seed)
+    if existing is None:
+        return False
+    return is_pinned(task.name) or existing.manifest.fingerprint == _fingerprint(task, specs, seed)
 
 
 def _prepare_in(
     directory: Path, task: Task, specs: MemberSpecs, fingerprint: str, seed: int, progress: Progress
 ) -> Artifact:
-    from ensemble.training.judge_group import prepare_judges
+    fitted = fit_members(directory, task, specs, seed=seed, progress=progress)
+    joint, _ = fit_panel(task, fitted, specs.deployed, threshold=task.header.threshold, progress=progress)
+    (directory / JOINT).write_text(joint.model_dump_json(indent=1), encoding="utf-8")
+    metrics = measured(fitted, joint, task, progress)
+    Steps(directory).clear()
+    return seal(directory, manifest_of(task, fitted, fingerprint=fingerprint, seed=seed, metrics=metrics))
 
-    encoder = Apart(fit_encoder_group, directory / "encoder", task, seed)
+
+@dataclass(frozen=True)
+class Fitted:
+    """Members fitted and loaded, before there is a manifest.
+
+    Attributes:
+        scorers: by group, in the order of their folders.
+        judges: the language model, and scores of the calibration rows that are at hand.
+    """
+
+    scorers: dict[str, Scorer]
+    judges: PreparedJudges
+
+
+def fit_members(directory: Path, task: Task, specs: MemberSpecs, *, seed: int, progress: Progress) -> Fitted:
+    """Fits and calibrates every member into its group's folder under `directory`.
+
+    A group appears there only when it is complete. Groups that are there already are left as they are, so that a run
+    that was killed goes on where it was when it is given the same folder.
+
+    Args:
+        directory: the artifact's folder; made if missing.
+        task: rows in the splits train and calibration.
+        specs: which members.
+        seed: fixes all that is drawn at random.
+        progress: see `Progress`.
+
+    Raises:
+        ArtifactError: a step cannot be done; the message says what to do.
+    """
+    steps = Steps(directory)
+    encoder = None
+    if specs.encoder is not None and not steps.is_done("encoder"):
+        encoder = Apart(_encoder_step, steps, task, seed)
     try:
-        _fit_keyword(directory / "keyword", task, progress)
-        judges = prepare_judges(directory, task, specs, seed=seed, progress=progress)
-        encoder.wait(lambda share: progress("fine-tuning the encoder", share))
+        judges = _judges(steps, task, specs, seed, progress)  # first, as a model that cannot be had is known at once
+        if specs.keyword is not None and not steps.is_done("keyword"):
+            _fit_keyword(steps.begin("keyword"), task, progress)
+            steps.finish("keyword")
+        if encoder is not None:
+            encoder.wait(lambda share: progress("fine-tuning the encoder", share))
     finally:
-        encoder.stop()
-    scorers = _load(directory, judges.language_model)
-    panel = _fit_panel(directory, task, scorers, judges.scores, specs.deployed, progress)
-    progress("measuring on the test split", 0.0)
-    report = evaluate(panel, task.rows("test"))
-    progress("measuring on the test split", 1.0)
-    panel.close()
-    manifest = Manifest(
-        task=task.name,
-        fingerprint=fingerprint,
-        seed=seed,
-        files={},
-        groups={name: tuple((m.name, m.kind, m.version) for m in s.members) for name, s in scorers.items()},
-        language_model=judges.language_model,
-        metrics=report.model_dump(),
-        packages=_packages(),
-    )
-    return seal(directory, manifest)
+        if encoder is not None:
+            encoder.stop()
+    return Fitted(_load(directory, judges.language_model), judges)
+
+
+def _encoder_step(steps: Steps, task: Task, seed: int, *, progress: Callable[[float], None]) -> None:
+    fit_encoder_group(steps.begin("encoder"), task, seed, progress=progress)
+    steps.finish("encoder")
+
+
+def _judges(steps: Steps, task: Task, specs: MemberSpecs, seed: int, progress: Progress) -> PreparedJudges:
+    """The judges, or what is on record of them from a run before."""
+    from ensemble.training.judge_group import PreparedJudges, prepare_judges
+
+    known = steps.recall("judges")
+    if known is not None:
+        scores = {group: np.array(columns, dtype=np.float64) for group, columns in known["scores"].items()}
+        return PreparedJudges(known["language_model"], scores)
+    judges = prepare_judges(steps.begin("judges"), task, specs, seed=seed, progress=progress)
+    for group in judges.scores:
+        steps.finish(group, "judges")
+    scores = {group: columns.tolist() for group, columns in judges.scores.items()}
+    steps.record("judges", {"language_model": judges.language_model, "scores": scores})
+    return judges
 
 
 def fit_encoder_group(directory: Path, task: Task, seed: int, *, progress: Callable[[float], None]) -> None:
@@ -129,29 +194,68 @@ def _load(directory: Path, language_model: str | None) -> dict[str, Scorer]:
     """Scorers of the groups just fitted, before there is a manifest."""
     from ensemble.members.loading import load_fitted
 
-    groups = [path.name for path in sorted(directory.iterdir()) if path.is_dir()]
+    groups = [path.name for path in sorted(directory.iterdir()) if path.is_dir() and not path.name.startswith(".")]
     return {g: load_fitted(g, directory / g, language_model, threads=_threads()) for g in groups}
 
 
-def _fit_panel(
-    directory: Path,
-    task: Task,
-    scorers: dict[str, Scorer],
-    known: dict[str, FloatArray],
-    deployed: str,
-    progress: Progress,
-) -> Panel:
-    """Fits the joint rule; `known` holds the groups' scores of the calibration rows as far as they are at hand."""
+def fit_panel(
+    task: Task, fitted: Fitted, deployed: str, *, threshold: float, progress: Progress
+) -> tuple[Joint, FloatArray]:
+    """Fits the joint rule on the calibration rows.
+
+    Args:
+        task: brings the rows.
+        fitted: the members.
+        deployed: the member whose failures are hunted.
+        threshold: posterior from which a text is flagged.
+        progress: see `Progress`.
+
+    Returns:
+        The rule, and the members' P(yes) of the calibration rows, shape (rows, members).
+    """
     step = "joining the members"
     progress(step, 0.0)
-    rows = task.rows("calibration")
-    names = [member.name for scorer in scorers.values() for member in scorer.members]
-    columns = np.column_stack([known[g] if g in known else scorer.score(rows) for g, scorer in scorers.items()])
-    labels = np.array([row.label for row in rows], dtype=np.float64)
-    joint = fit_joint(columns, labels, members=names, deployed=deployed, threshold=task.header.threshold)
-    (directory / JOINT).write_text(joint.model_dump_json(indent=1), encoding="utf-8")
+    rows, known = task.rows("calibration"), fitted.judges.scores
+    names = [member.name for scorer in fitted.scorers.values() for member in scorer.members]
+    scores = [known[group] if group in known else scorer.score(rows) for group, scorer in fitted.scorers.items()]
+    columns, labels = np.column_stack(scores), np.array([row.label for row in rows], dtype=np.float64)
+    joint = fit_joint(columns, labels, members=names, deployed=deployed, threshold=threshold)
     progress(step, 1.0)
-    return Panel(list(scorers.values()), joint)
+    return joint, columns
+
+
+def measured(fitted: Fitted, joint: Joint, task: Task, progress: Progress) -> dict[str, Any]:
+    """The report on the test rows, as plain JSON; closes the members."""
+    progress("measuring on the test split", 0.0)
+    panel = Panel(list(fitted.scorers.values()), joint)
+    report = evaluate(panel, task.rows("test"))
+    panel.close()
+    progress("measuring on the test split", 1.0)
+    return report.model_dump()
+
+
+def manifest_of(
+    task: Task,
+    fitted: Fitted,
+    *,
+    fingerprint: str,
+    seed: int,
+    metrics: dict[str, Any],
+    training: TrainingRecord | None = None,
+) -> Manifest:
+    """The manifest of members just fitted; `seal` adds the files."""
+    return Manifest(
+        task=task.name,
+        fingerprint=fingerprint,
+        seed=seed,
+        files={},
+        groups={name: tuple((m.name, m.kind, m.version) for m in s.members) for name, s in fitted.scorers.items()},
+        language_model=fitted.judges.language_model,
+        metrics=metrics,
+        packages=packages(),
+        made_at=datetime.now(UTC),
+        training=training,
+    )
 
 
 def _threads() -> int:
@@ -168,10 +272,11 @@ def _current(task: str) -> Artifact | None:
 
 def _fingerprint(task: Task, specs: MemberSpecs, seed: int) -> str:
     files = {path.name: file_sha256(path) for path in sorted(task.path.iterdir()) if path.is_file()}
-    return version_of([RECIPE, files, json.loads(specs.model_dump_json()), seed, _packages()])
+    return version_of([RECIPE, files, json.loads(specs.model_dump_json()), seed, packages()])
 
 
-def _packages() -> dict[str, str]:
+def packages() -> dict[str, str]:
+    """Versions of the libraries that make members, as far as they are installed."""
     found = {}
     for name in _PACKAGES:
         try:

@@ -109,7 +109,7 @@ def main() -> None:
     _end_with(parent)
     with report.open("a", encoding="utf-8", buffering=1) as stream:
         try:
-            with _alone():
+            with alone():
                 _prepare(task, panel, lambda step, done: _write(stream.write, step=step, fraction=done), force=force)
         except Exception as error:  # whatever it is, the waiting side must be told in one line
             _write(stream.write, failure=f"{type(error).__name__}: {' '.join(str(error).split())}")
@@ -128,8 +128,8 @@ def _write(write: Callable[[str], int], **event: object) -> None:
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """Two preparations of one state directory go one after the other; the second finds the work done."""
+def alone() -> Iterator[None]:
+    """Preparations and trainings of one state directory go one after the other; a second alike finds the work done."""
     with (home() / "prepare.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,10 +1,13 @@
 """Artifacts are named by their contents, and refuse to be other than their manifest says."""
 
+import json
+
 import pytest
 
-from ensemble.artifacts import Manifest, current_artifact, seal
-from ensemble.errors import ArtifactError
+from ensemble.artifacts import Manifest, all_artifacts, current_artifact, find_artifact, is_pinned, seal, use
+from ensemble.errors import ArtifactError, InputError
 from ensemble.home import artifacts_dir
+from ensemble.members.hashing import file_sha256
 
 MANIFEST = Manifest(
     task="injury", fingerprint="f", seed=0, files={}, groups={"encoder": (("encoder", "encoder", "0" * 12),)}
@@ -53,3 +56,54 @@ def test_a_broken_manifest_is_an_error_and_not_a_traceback():
     (artifact.path / "manifest.json").write_text("{")
     with pytest.raises(ArtifactError, match="no readable artifact"):
         current_artifact("injury")
+
+
+def test_an_edited_manifest_is_refused():
+    """Its hashes are those that the folder's name was made from."""
+    artifact = _sealed("a")
+    (artifact.path / "encoder" / "weights").write_text("A")
+    manifest = json.loads((artifact.path / "manifest.json").read_text())
+    manifest["files"] = {"encoder/weights": file_sha256(artifact.path / "encoder" / "weights")}
+    (artifact.path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ArtifactError, match=r"manifest\.json was changed"):
+        current_artifact("injury").verify("encoder/")
+
+
+def test_going_back_pins_and_is_undone_by_the_next_seal():
+    """An artifact chosen by hand stays in use until something new is made."""
+    first, second = _sealed("a"), _sealed("b")
+    assert (first.is_current, second.is_current, is_pinned("injury")) == (False, True, False)
+    use(first)
+    assert (first.is_current, second.is_current, is_pinned("injury")) == (True, False, True)
+    _sealed("c")
+    assert not is_pinned("injury")
+
+
+def test_artifacts_are_listed_oldest_first_and_found_by_their_beginning():
+    """A beginning that could be several is refused, and so is a name that is none."""
+    made = [_sealed(content) for content in "abc"]
+    assert {one.path for one in all_artifacts("injury")} == {one.path for one in made}
+    assert all_artifacts() == sorted(all_artifacts(), key=lambda one: one.made_at)
+    assert all_artifacts("other") == []
+    assert find_artifact(made[1].path.name[:8]).path == made[1].path
+    with pytest.raises(InputError, match="no artifact 'zz'"):
+        find_artifact("zz")
+    (artifacts_dir("injury") / "another").mkdir()
+    assert len(all_artifacts()) == 3
+
+
+def test_sealing_again_replaces_a_damaged_artifact():
+    """The same contents have the same name, and a broken folder must not stand in their way."""
+    first = _sealed("a")
+    (first.path / "encoder" / "weights").write_text("broken")
+    assert _sealed("a").path == first.path
+    first.verify()
+
+
+def test_a_damaged_artifact_cannot_be_put_into_use():
+    """The one in use stays."""
+    first, second = _sealed("a"), _sealed("b")
+    (first.path / "encoder" / "weights").unlink()
+    with pytest.raises(ArtifactError, match="missing"):
+        use(first)
+    assert second.is_current

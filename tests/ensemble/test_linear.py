@@ -62,3 +62,13 @@ def test_every_strength_is_measured_between_families():
     found = cross_validated(np.eye(20)[families] * 5, np.arange(80), _rows(labels, families), (0.01, 1.0))
     assert [strength for strength, _ in found] == [0.01, 1.0]
     assert all(auc < 0.7 for _, auc in found)
+
+
+def test_too_few_families_are_cut_between_texts():
+    """Where a fold would have to be fitted on one label, or there is one family only, texts are cut instead."""
+    rng = np.random.default_rng(6)
+    labels = np.repeat([0, 1], 20)
+    features = rng.normal(size=(40, 3)) + labels[:, None] * 4
+    for families in (np.zeros(40), labels):
+        ((_, auc),) = cross_validated(features, np.arange(40), _rows(labels, families), (1.0,))
+        assert auc > 0.9

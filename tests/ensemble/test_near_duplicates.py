@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
+from ensemble.near_duplicates import SeenTexts, shingles, similar_pairs
 from ensemble.text import Text
-from miners.near_duplicates import SeenTexts, shingles
 
 BASE = " ".join(f"word{i}" for i in range(90))
 
@@ -85,3 +85,20 @@ def test_twenty_thousand_passages_take_less_than_a_minute():
     assert seconds < 60
     assert found[:19_000].count("new") == 19_000
     assert found[19_000:].count("near") >= 990
+
+
+def test_similar_pairs_are_those_of_the_plain_definition():
+    """Every pair at or above the threshold is found, each once, with its exact similarity."""
+    rng = np.random.default_rng(1)
+    words = np.array([f"w{i}" for i in range(40)])
+    texts = [Text(" ".join(words[rng.integers(0, 40, 12)])) for _ in range(60)]
+    texts += [Text(f"{text.text} more") for text in texts[:20]] + [
+        Text(" ".join(text.text.split()[:9])) for text in texts[:20]
+    ]
+    sets = [set(shingles(text.text)) for text in texts]
+    jaccard = {(i, j): len(sets[i] & sets[j]) / len(sets[i] | sets[j]) for j in range(len(texts)) for i in range(j)}
+    found = {(earlier, later): similarity for earlier, later, similarity in similar_pairs(texts, 0.5)}
+    expected = {pair: similarity for pair, similarity in jaccard.items() if similarity >= 0.5}
+    assert len(expected) >= 40
+    assert len(found) >= 0.95 * len(expected)
+    assert all(found[pair] == expected[pair] for pair in found)

@@ -7,7 +7,7 @@ differ by few words, so the threshold is high, and 1.0 turns the near filter off
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 from zlib import crc32
 
@@ -80,6 +80,27 @@ class SeenTexts:
         from datasketch import MinHash
 
         return list(MinHash.bulk([shingles(text.text) for text in texts], num_perm=_PERMUTATIONS, hashfunc=crc32))
+
+
+def similar_pairs(texts: Sequence[Text], threshold: float) -> Iterator[tuple[int, int, float]]:
+    """Pairs of texts whose word triples overlap, as (earlier, later, Jaccard similarity), by the later one's place.
+
+    Candidates are found by locality-sensitive hashing; the similarity itself is exact.
+
+    Args:
+        texts: any number.
+        threshold: lowest similarity of a pair, in (0, 1]; pairs exactly at it are found with probability 0.99.
+    """
+    from datasketch import MinHash, MinHashLSH
+
+    index = MinHashLSH(num_perm=_PERMUTATIONS, params=_bands(threshold))
+    sets = [frozenset(shingles(text.text)) for text in texts]
+    for later, sketch in enumerate(MinHash.bulk(map(list, sets), num_perm=_PERMUTATIONS, hashfunc=crc32)):
+        for earlier in sorted(index.query(sketch)):
+            similarity = len(sets[earlier] & sets[later]) / len(sets[earlier] | sets[later])
+            if similarity >= threshold:
+                yield earlier, later, similarity
+        index.insert(later, sketch)
 
 
 def _bands(threshold: float) -> tuple[int, int]:
