@@ -28,6 +28,8 @@ from ensemble.members.weights import fingerprint
 from ensemble.scorer import FloatArray
 
 _CACHED_PREFIXES = 4
+_SPACE_MARKS = "\u2581\u0120"
+"""How tokenizers write the space before a word: SentencePiece, byte-level BPE."""
 _SELF_CHECK_TOLERANCE = 0.05
 
 
@@ -136,6 +138,22 @@ class LanguageModel:
         if len(ids) != 1:
             raise InputError(f"the answer {word!r} takes {len(ids)} tokens of this model; choose a word of one token")
         return ids[0]
+
+    def words(self) -> dict[str, int]:
+        """Plain lower-case words that are one token when a space stands before them: " word" -> its token id."""
+        spelled = self._tokenizer.convert_ids_to_tokens(list(range(len(self._tokenizer))))
+        return {
+            f" {token[1:]}": identifier
+            for identifier, token in enumerate(spelled)
+            if token and token[0] in _SPACE_MARKS and len(token) > 2 and token[1:].isalpha() and token[1:].islower()
+        }
+
+    def answer_rows(self, answers: Sequence[int]) -> NDArray[np.float32]:
+        """The output layer's rows of some tokens, (answers, width): tokens of like rows are said in like places."""
+        rows: NDArray[np.float32] = (
+            self._model.get_output_embeddings().weight[list(answers)].detach().float().cpu().numpy()
+        )
+        return rows
 
     def read(self, prefix: str, suffixes: Sequence[str], answers: Sequence[int], layers: Sequence[int] = ()) -> Reading:
         """Reads every suffix after the prefix.

@@ -132,14 +132,20 @@ def task_prompts(task: Task) -> list[Prompt]:
 
 
 def general_prompts(question: str, examples: Sequence[FewShot]) -> list[Prompt]:
-    """Wordings for any task: the bare question, and the question with up to eight balanced examples."""
-    shots = _balanced(examples, 8)
-    item = f"Passage: {{text}}\nQuestion: {one_line(question)}\nAnswer:"
-    with_context = f"Before: {{context}}\n{item}"
+    """Wordings for any task, which ask differently; the last also suits a chat model.
+
+    The question once before up to twelve balanced examples, in one order and in the other; the bare question after each
+    passage; and both, with the context where an example has one.
+    """
+    asked = one_line(question)
+    shots, item = _balanced(examples, 12), "Text: {text}\nAnswer:"
+    after = f"Passage: {{text}}\nQuestion: {asked}\nAnswer:"
+    with_context = any(shot.context for shot in shots)
     return [
-        Prompt(name="question", item=item),
-        Prompt(name="examples", item=item, shots=shots),
-        Prompt(name="examples-context", item=with_context, shots=shots),
+        Prompt(name="question-first", head=f"{asked}\n\n", item=item, shots=shots),
+        Prompt(name="question-first-reversed", head=f"{asked}\n\n", item=item, shots=shots[::-1]),
+        Prompt(name="question", item=after),
+        Prompt(name="examples", item=f"Before: {{context}}\n{after}" if with_context else after, shots=shots[:8]),
     ]
 
 

@@ -8,6 +8,7 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from ensemble.calibration import fit_platt
@@ -15,8 +16,10 @@ from ensemble.errors import ArtifactError, InputError
 from ensemble.members.asking import Pass, answer_tokens
 from ensemble.members.judge import FILE, KIND, JudgeFile, joint_preference
 from ensemble.members.prompts import Prompt
+from ensemble.members.windows import highest
 from ensemble.scorer import FloatArray
 from ensemble.text import LabelledText
+from ensemble.training.held_out import crossed, positions
 from ensemble.training.linear import cross_validated, fit_linear
 from ensemble.training.row_reader import RowReader
 
@@ -37,6 +40,14 @@ class Choice:
     prompts: tuple[Prompt, ...]
     weights: tuple[float, ...]
     auc: dict[str, float]
+
+
+@dataclass(frozen=True)
+class FittedJudge:
+    """A judge, and its P(yes) of the rows that calibrated it, shape (rows,); nan for rows that its prompts show."""
+
+    file: JudgeFile
+    held_out: FloatArray
 
 
 def choose_prompts(
@@ -80,21 +91,38 @@ def fit_judge(
     *,
     name: str = KIND,
     seed: int = 0,
-) -> JudgeFile:
-    """Chooses on `train`, calibrates on `calibration`, writes `judge/judge.json` into `directory`.
+) -> FittedJudge:
+    """Chooses on `train`, calibrates, writes `judge/judge.json` into `directory`.
+
+    Args:
+        reader: asks.
+        candidates: prompts to choose among.
+        train: labels and families; with folds, where `calibration` is empty.
+        calibration: rows that calibrate; none = `train`, each row scored by answer weights fitted without its fold.
+        directory: the group's folder.
+        name: the member's name.
+        seed: draws the rows on which prompts are compared.
 
     Raises:
         ArtifactError: see `choose_prompts`; or what the judge answers runs against the calibration labels.
     """
     choice = choose_prompts(reader, candidates, train, seed=seed)
+    shown = without_shots(train, choice.prompts)
+    fits = [answer_weights(reader, prompt, shown) for prompt in choice.prompts]
     weights = tuple(
-        tuple(share * weight for weight in answer_weights(reader, prompt, train))
-        for prompt, share in zip(choice.prompts, choice.weights, strict=True)
+        tuple(share * weight for weight in fit.weights) for fit, share in zip(fits, choice.weights, strict=True)
     )
-    passes = {prompt: reader.read(prompt, calibration) for prompt in choice.prompts}
-    raw = joint_preference(choice.prompts, weights, passes)
+    raw = np.full(len(calibration or train), np.nan)
+    if calibration:
+        passes = {prompt: reader.read(prompt, calibration) for prompt in choice.prompts}
+        raw[:] = joint_preference(choice.prompts, weights, passes)
+    else:
+        parts = [share * fit.crossed(shown) for fit, share in zip(fits, choice.weights, strict=True)]
+        raw[positions(shown, train)] = highest(np.sum(parts, axis=0), fits[0].of)
+    known = ~np.isnan(raw)
+    labels = np.array([row.label for row in calibration or train])
     try:
-        platt = fit_platt(raw, [row.label for row in calibration])
+        platt = fit_platt(raw[known], labels[known])
     except InputError as error:
         raise ArtifactError(f"the judge cannot be calibrated: {error}; give the task other prompts") from error
     model = reader.model
@@ -109,22 +137,51 @@ def fit_judge(
     ).versioned()
     (directory / FILE).parent.mkdir(parents=True, exist_ok=True)
     (directory / FILE).write_text(file.model_dump_json(indent=1), encoding="utf-8")
-    return file
+    return FittedJudge(file, platt(raw))
 
 
-def answer_weights(reader: RowReader, prompt: Prompt, train: Sequence[LabelledText]) -> tuple[float, ...]:
+@dataclass(frozen=True)
+class AnswerFit:
+    """What the answers to one prompt say.
+
+    Attributes:
+        answers: float64, shape (m, answers): what was fitted on, one row a window.
+        of: int64, shape (m,): the text of each window.
+        weights: one an answer.
+        strength: inverse penalty; None where there is only yes and no, whose weights are not fitted.
+    """
+
+    answers: FloatArray
+    of: NDArray[np.int64]
+    weights: tuple[float, ...]
+    strength: float | None
+
+    def crossed(self, rows: Sequence[LabelledText]) -> FloatArray:
+        """Score of every window with weights fitted without its fold, spread as with the weights of all, (m,)."""
+        whole = self.answers @ np.array(self.weights)
+        if self.strength is None:
+            return np.asarray(whole)
+        held = crossed(self.answers, self.of, rows, self.strength)
+        return np.asarray(held * (_spread(whole) / _spread(held)))
+
+
+def answer_weights(reader: RowReader, prompt: Prompt, rows: Sequence[LabelledText]) -> AnswerFit:
     """How much each answer's logit says, fitted on train rows; 1 for yes and -1 for no where there is no more.
 
-    Scaled so that the joint score of the train rows spreads as yes against no does.
+    Scaled so that the joint score of the rows spreads as yes against no does.
+
+    Args:
+        reader: asks.
+        prompt: what is asked.
+        rows: train rows that the prompt does not show.
     """
-    if len(answer_tokens(reader.model, prompt)) == 2:
-        return (1.0, -1.0)
-    rows = without_shots(train, [prompt])
     read = reader.read(prompt, rows, draft=True)
+    if len(answer_tokens(reader.model, prompt)) == 2:
+        return AnswerFit(read.answers, read.rows, (1.0, -1.0), None)
     strength, _ = max(cross_validated(read.answers, read.rows, rows, STRENGTHS), key=lambda tried: tried[1])
     weight, _ = fit_linear(read.answers, read.rows, rows, strength).folded()
     scale = _spread(read.preference) / _spread(read.answers @ weight)
-    return tuple(map(float, weight * scale))
+    return AnswerFit(read.answers, read.rows, tuple(map(float, weight * scale)), strength)
 
 
 def without_shots(rows: Sequence[LabelledText], prompts: Iterable[Prompt]) -> list[LabelledText]:

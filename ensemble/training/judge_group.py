@@ -6,21 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
 
 from ensemble.calibration import fit_platt
 from ensemble.errors import ArtifactError, InputError
 from ensemble.home import models_dir
 from ensemble.members.gguf_import import prepare_default_model
-from ensemble.members.judge import LanguageModelScorer
 from ensemble.members.language_model import LanguageModel
-from ensemble.members.probe import Probe
-from ensemble.members.prompts import general_prompts, task_prompts
+from ensemble.members.prompts import PROMPTS_FILE, Prompt, general_prompts, task_prompts
 from ensemble.members.remote_judge import FILE as REMOTE_FILE
 from ensemble.members.remote_judge import RemoteJudgeFile, RemoteModel
 from ensemble.members.specs import JudgeSpec, ProbeSpec
 from ensemble.scorer import FloatArray
 from ensemble.tasks.task import Task
+from ensemble.training.answer_words import answer_words
+from ensemble.training.held_out import held_out_rows
 from ensemble.training.judge_fit import fit_judge
 from ensemble.training.probe_fit import candidate_layers, fit_probe
 from ensemble.training.row_reader import Progress, RowReader
@@ -36,8 +37,8 @@ class PreparedJudges:
     Attributes:
         language_model: the local one: its folder's name under `models_dir`, or the path or hub id of the specification;
             None without one.
-        scores: by group, what its members say of the calibration rows, shape (rows, members): reading them again would
-            cost a pass, or money.
+        scores: by group, what its members say of the rows that calibrate (see `held_out`), shape (rows, members), nan
+            where a row has no such score.
     """
 
     language_model: str | None
@@ -96,27 +97,32 @@ def _prepare_local(
     coarse = torch.cpu._is_avx512_bf16_supported() and model.precision == "float32"  # noqa: SLF001 - else it is emulated
     draft = LanguageModel.load(source or path, dtype="bfloat16") if coarse else None
     reader = RowReader(model, layers, progress, draft=draft)
-    prompts = task_prompts(task)
+    prompts = _candidates(model, task)
     train, calibration = task.rows("train"), task.rows("calibration")
-    asking, reading = None, None
+    columns: list[FloatArray] = []
     if judge:
-        asking = fit_judge(reader, prompts, train, calibration, directory, name=judge.name, seed=seed)
-        prompts = list(asking.prompts)
+        fitted = fit_judge(reader, prompts, train, calibration, directory, name=judge.name, seed=seed)
+        prompts, columns = list(fitted.file.prompts), [fitted.held_out]
     if probe:
-        fit_probe(reader, prompts[0], train, calibration, directory, name=probe.name)
-        reading = Probe.load(directory)
-    scorer = LanguageModelScorer(model, asking, reading)
-    passes = {prompt: reader.read(prompt, calibration) for prompt in scorer.prompts}
-    return path.name if source is None else source, scorer.score_passes(passes, reader.layers)
+        columns.append(fit_probe(reader, prompts[0], train, calibration, directory, name=probe.name).held_out)
+    return path.name if source is None else source, np.column_stack(columns)
+
+
+def _candidates(model: LanguageModel, task: Task) -> list[Prompt]:
+    """The prompts to choose among; general ones, which know nothing of the task, get words that fit it."""
+    prompts = task_prompts(task)
+    if (task.path / PROMPTS_FILE).is_file():
+        return prompts
+    return [p.model_copy(update={"words": answer_words(model, p, task, task.rows("train"))}) for p in prompts]
 
 
 def _prepare_remote(directory: Path, task: Task, spec: JudgeSpec, progress: Progress) -> FloatArray:
     """Asks the plain question, since wordings that suit a small model do not suit a chat model.
 
-    Only the calibration rows are asked: answers may cost money there, so nothing is chosen on train rows.
+    Only the rows that calibrate are asked: answers may cost money there, so nothing is chosen on others.
     """
     prompt = general_prompts(task.header.question, task.few_shot)[-1]
-    rows = task.rows("calibration")
+    rows = held_out_rows(task)
     step = "asking the remote judge"
     progress(step, 0.0)
     model = RemoteModel(spec)

@@ -11,14 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ensemble.artifacts import JOINT, Artifact, Manifest, current_artifact, is_pinned, seal
 from ensemble.calibration import fit_platt
 from ensemble.errors import ArtifactError, TaskError
-from ensemble.evaluation.evaluate import evaluate
+from ensemble.evaluation.evaluate import evaluate, measure
 from ensemble.home import artifacts_dir
 from ensemble.members.encoder import EncoderFile, encoder_logits
 from ensemble.members.hashing import file_sha256, version_of
@@ -28,13 +28,11 @@ from ensemble.panel import Joint, Panel, fit_joint
 from ensemble.scorer import FloatArray, Scorer
 from ensemble.tasks.task import Task
 from ensemble.training.apart import Apart
+from ensemble.training.held_out import HeldOut, held_out_rows
 from ensemble.training.steps import Steps
 from ensemble.training_record import TrainingRecord
 
-if TYPE_CHECKING:
-    from ensemble.training.judge_group import PreparedJudges
-
-RECIPE = 2
+RECIPE = 3
 """Raised whenever the way of fitting changes, so that older artifacts are prepared anew."""
 
 _PACKAGES = ("torch", "transformers", "onnxruntime-gpu", "onnxruntime", "scikit-learn", "numpy", "tokenizers")
@@ -97,7 +95,7 @@ def _prepare_in(
     directory: Path, task: Task, specs: MemberSpecs, fingerprint: str, seed: int, progress: Progress
 ) -> Artifact:
     fitted = fit_members(directory, task, specs, seed=seed, progress=progress)
-    joint, _ = fit_panel(task, fitted, specs.deployed, threshold=task.header.threshold, progress=progress)
+    joint = fit_panel(fitted, specs.deployed, threshold=task.header.threshold, progress=progress)
     (directory / JOINT).write_text(joint.model_dump_json(indent=1), encoding="utf-8")
     metrics = measured(fitted, joint, task, progress)
     Steps(directory).clear()
@@ -110,11 +108,13 @@ class Fitted:
 
     Attributes:
         scorers: by group, in the order of their folders.
-        judges: the language model, and scores of the calibration rows that are at hand.
+        language_model: see `PreparedJudges`; None without one.
+        held_out: what the members say of rows that none of them was fitted on.
     """
 
     scorers: dict[str, Scorer]
-    judges: PreparedJudges
+    language_model: str | None
+    held_out: HeldOut
 
 
 def fit_members(directory: Path, task: Task, specs: MemberSpecs, *, seed: int, progress: Progress) -> Fitted:
@@ -138,56 +138,75 @@ def fit_members(directory: Path, task: Task, specs: MemberSpecs, *, seed: int, p
     if specs.encoder is not None and not steps.is_done("encoder"):
         encoder = Apart(_encoder_step, steps, task, seed)
     try:
-        judges = _judges(steps, task, specs, seed, progress)  # first, as a model that cannot be had is known at once
+        language_model = _judges(steps, task, specs, seed, progress)  # first: what cannot be had is known at once
         if specs.keyword is not None and not steps.is_done("keyword"):
-            _fit_keyword(steps.begin("keyword"), task, progress)
-            steps.finish("keyword")
+            _keyword_step(steps, task, progress)
         if encoder is not None:
             encoder.wait(lambda share: progress("fine-tuning the encoder", share))
     finally:
         if encoder is not None:
             encoder.stop()
-    return Fitted(_load(directory, judges.language_model), judges)
+    scorers = _load(directory, language_model)
+    columns = np.column_stack([np.array(steps.recall(held_out_step(group)), dtype=np.float64) for group in scorers])
+    names = tuple(member.name for scorer in scorers.values() for member in scorer.members)
+    return Fitted(scorers, language_model, HeldOut.of(held_out_rows(task), names, columns))
 
 
 def _encoder_step(steps: Steps, task: Task, seed: int, *, progress: Callable[[float], None]) -> None:
-    fit_encoder_group(steps.begin("encoder"), task, seed, progress=progress)
-    steps.finish("encoder")
+    scores = fit_encoder_group(steps.begin("encoder"), task, seed, progress=progress)
+    _finish(steps, "encoder", scores[:, None])
 
 
-def _judges(steps: Steps, task: Task, specs: MemberSpecs, seed: int, progress: Progress) -> PreparedJudges:
-    """The judges, or what is on record of them from a run before."""
-    from ensemble.training.judge_group import PreparedJudges, prepare_judges
-
-    known = steps.recall("judges")
-    if known is not None:
-        scores = {group: np.array(columns, dtype=np.float64) for group, columns in known["scores"].items()}
-        return PreparedJudges(known["language_model"], scores)
-    judges = prepare_judges(steps.begin("judges"), task, specs, seed=seed, progress=progress)
-    for group in judges.scores:
-        steps.finish(group, "judges")
-    scores = {group: columns.tolist() for group, columns in judges.scores.items()}
-    steps.record("judges", {"language_model": judges.language_model, "scores": scores})
-    return judges
-
-
-def fit_encoder_group(directory: Path, task: Task, seed: int, *, progress: Callable[[float], None]) -> None:
-    """Fine-tunes and calibrates the encoder into its folder; see `encoder_fit.fit_encoder`."""
-    from ensemble.training.encoder_fit import fit_encoder
-
-    fit_encoder(task.rows("train"), directory, seed=seed, progress=progress)
-    rows = task.rows("calibration")
-    logits = encoder_logits(OnnxTextModel(directory, threads=_threads()), rows)
-    platt = fit_platt(logits, [row.label for row in rows])
-    (directory / "encoder.json").write_text(EncoderFile.build(directory, platt).model_dump_json(indent=1))
-
-
-def _fit_keyword(directory: Path, task: Task, progress: Progress) -> None:
+def _keyword_step(steps: Steps, task: Task, progress: Progress) -> None:
     from ensemble.training.keyword_fit import fit_keyword
 
     progress("fitting the keyword member", 0.0)
-    fit_keyword(task, task.rows("train"), task.rows("calibration"), directory, threads=_threads())
+    rows = task.rows("train"), task.rows("calibration")
+    scores = fit_keyword(task, *rows, steps.begin("keyword"), threads=_threads())
+    _finish(steps, "keyword", scores[:, None])
     progress("fitting the keyword member", 1.0)
+
+
+def _finish(steps: Steps, group: str, held_out: FloatArray, step: str | None = None) -> None:
+    """Keeps a group's held-out scores, then the group: a group that is done has its scores."""
+    steps.record(held_out_step(group), [[None if np.isnan(p) else p for p in row] for row in held_out.tolist()])
+    steps.finish(group, step)
+
+
+def held_out_step(group: str) -> str:
+    """Under which name a group's held-out scores are on record: a row a list, null where it has no score."""
+    return f"held-out-{group}"
+
+
+def _judges(steps: Steps, task: Task, specs: MemberSpecs, seed: int, progress: Progress) -> str | None:
+    """The language model of the judges, fitted now or by a run before."""
+    from ensemble.training.judge_group import prepare_judges
+
+    known = steps.recall("judges")
+    if known is None:
+        judges = prepare_judges(steps.begin("judges"), task, specs, seed=seed, progress=progress)
+        for group, scores in judges.scores.items():
+            _finish(steps, group, scores, "judges")
+        known = {"language_model": judges.language_model}
+        steps.record("judges", known)
+    found: str | None = known["language_model"]
+    return found
+
+
+def fit_encoder_group(directory: Path, task: Task, seed: int, *, progress: Callable[[float], None]) -> FloatArray:
+    """Fine-tunes and calibrates the encoder into its folder; P(yes) of the rows that calibrate, shape (rows,)."""
+    from ensemble.training.encoder_fit import fit_encoder
+    from ensemble.training.encoder_folds import fit_encoder_folds
+
+    train, calibration = task.rows("train"), task.rows("calibration")
+    if calibration:
+        fit_encoder(train, directory, seed=seed, progress=progress)
+        raw = encoder_logits(OnnxTextModel(directory, threads=_threads()), calibration)
+    else:
+        raw = fit_encoder_folds(train, directory, seed=seed, progress=progress)
+    platt = fit_platt(raw, [row.label for row in calibration or train])
+    (directory / "encoder.json").write_text(EncoderFile.build(directory, platt).model_dump_json(indent=1))
+    return platt(raw)
 
 
 def _load(directory: Path, language_model: str | None) -> dict[str, Scorer]:
@@ -198,39 +217,30 @@ def _load(directory: Path, language_model: str | None) -> dict[str, Scorer]:
     return {g: load_fitted(g, directory / g, language_model, threads=_threads()) for g in groups}
 
 
-def fit_panel(
-    task: Task, fitted: Fitted, deployed: str, *, threshold: float, progress: Progress
-) -> tuple[Joint, FloatArray]:
-    """Fits the joint rule on the calibration rows.
+def fit_panel(fitted: Fitted, deployed: str, *, threshold: float, progress: Progress) -> Joint:
+    """Fits the joint rule on the held-out scores.
 
     Args:
-        task: brings the rows.
         fitted: the members.
         deployed: the member whose failures are hunted.
         threshold: posterior from which a text is flagged.
         progress: see `Progress`.
-
-    Returns:
-        The rule, and the members' P(yes) of the calibration rows, shape (rows, members).
     """
-    step = "joining the members"
+    step, held = "joining the members", fitted.held_out
     progress(step, 0.0)
-    rows, known = task.rows("calibration"), fitted.judges.scores
-    names = [member.name for scorer in fitted.scorers.values() for member in scorer.members]
-    scores = [known[group] if group in known else scorer.score(rows) for group, scorer in fitted.scorers.items()]
-    columns, labels = np.column_stack(scores), np.array([row.label for row in rows], dtype=np.float64)
-    joint = fit_joint(columns, labels, members=names, deployed=deployed, threshold=threshold)
+    joint = fit_joint(held.scores, held.labels, members=held.members, deployed=deployed, threshold=threshold)
     progress(step, 1.0)
-    return joint, columns
+    return joint
 
 
 def measured(fitted: Fitted, joint: Joint, task: Task, progress: Progress) -> dict[str, Any]:
-    """The report on the test rows, as plain JSON; closes the members."""
-    progress("measuring on the test split", 0.0)
-    panel = Panel(list(fitted.scorers.values()), joint)
-    report = evaluate(panel, task.rows("test"))
+    """The report on the test rows, else on the held-out scores, as plain JSON; closes the members."""
+    progress("measuring", 0.0)
+    panel, rows = Panel(list(fitted.scorers.values()), joint), task.rows("test")
+    held = fitted.held_out
+    report = evaluate(panel, rows) if rows else measure(panel, held.scores, held.labels)
     panel.close()
-    progress("measuring on the test split", 1.0)
+    progress("measuring", 1.0)
     return report.model_dump()
 
 
@@ -250,7 +260,7 @@ def manifest_of(
         seed=seed,
         files={},
         groups={name: tuple((m.name, m.kind, m.version) for m in s.members) for name, s in fitted.scorers.items()},
-        language_model=fitted.judges.language_model,
+        language_model=fitted.language_model,
         metrics=metrics,
         packages=packages(),
         made_at=datetime.now(UTC),

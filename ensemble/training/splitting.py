@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 
@@ -14,9 +14,16 @@ from ensemble.members.hashing import version_of
 from ensemble.tasks.task import Split
 from ensemble.text import LabelledText
 from ensemble.training.gather import Gathered
+from ensemble.training.held_out import FOLD
 from ensemble.training_record import SplitSize
 
-SHARES: Mapping[Split, float] = {"train": 0.6, "calibration": 0.2, "test": 0.2}
+_Part = TypeVar("_Part")
+
+TEST_SHARE = 0.2
+MOST_TEST_SHARE = 0.5
+
+FOLDS = 5
+"""Parts of the train rows, each of which is scored by models fitted to the others."""
 
 FEWEST: Mapping[Split, int] = {"train": 10, "calibration": 5, "test": 5}
 """Rows of each label that a split must have."""
@@ -33,34 +40,57 @@ _GIVEN: Mapping[str, Split] = {
 _HELD_OUT: Mapping[Split, int] = {"train": 0, "calibration": 1, "test": 2}
 
 
-def split(gathered: Gathered, *, seed: int = 0) -> Gathered:
-    """The same rows with meta["split"], and sizes and fingerprint on record.
+def split(gathered: Gathered, *, seed: int = 0, test_share: float = TEST_SHARE) -> Gathered:
+    """The same rows with meta["split"], and train rows with meta["fold"] where no split is there to calibrate on.
 
-    Where every row brings a `split` of its own (train, calibration or validation, test), that is kept, and splits that
-    the file lacks are cut from its train rows. Otherwise groups are dealt out so that rows and labels come near
-    `SHARES`: the same rows and seed always give the same splits.
+    Where every row brings a `split` of its own (train, calibration or validation, test), that is kept. Otherwise groups
+    are dealt out so that rows and labels come near the shares: the same rows and seed always give the same splits.
+
+    Args:
+        gathered: rows with meta["group"].
+        seed: deals.
+        test_share: share of the rows that only measure, in [0, 0.5]; means nothing for rows with splits of their own.
 
     Raises:
-        InputError: a group straddles the splits given, or there are too few groups to fill every split.
+        InputError: the share is out of range, a group straddles the splits given, or there are too few groups to fill
+            every split and fold.
     """
+    if not 0 <= test_share <= MOST_TEST_SHARE:
+        raise InputError(f"must be from 0 to {MOST_TEST_SHARE:g}, not {test_share:g}", field="--test-share")
     rows, record = gathered.rows, gathered.record
-    names = [_GIVEN.get(str(row.meta.get("split")).lower()) for row in rows]
-    if any(name is None for name in names) or "train" not in names:
-        chosen = _dealt(rows, SHARES, seed)
-        kept = list(rows)
+    given = [_GIVEN.get(str(row.meta.get("split")).lower()) for row in rows]
+    kept, names = list(rows), cast("list[Split]", given)
+    if any(name is None for name in given) or "train" not in given:
+        shares: dict[Split, float] = {"train": 1 - test_share, "test": test_share}
+        names = deal(rows, {name: share for name, share in shares.items() if share}, seed)
+        wanted = {name for name, share in shares.items() if share}
     else:
-        given = cast("list[Split]", names)
-        kept, chosen = _as_given(rows, given, record.split_by, seed)
-    done = tuple(replace(row, meta={**row.meta, "split": name}) for row, name in zip(kept, chosen, strict=True))
-    sizes = {name: _size([row for row in done if row.meta["split"] == name]) for name in SHARES}
+        kept, names = _as_given(rows, names, record.split_by)
+        wanted = set(names)
+    done = _folded([_with(row, split=name) for row, name in zip(kept, names, strict=True)], seed)
+    sizes = {name: _size([row for row in done if row.meta["split"] == name]) for name in FEWEST if name in wanted}
     _check(sizes, done, record.split_by)
-    parts = [[row.id, row.label, row.meta["group"], row.meta["split"]] for row in done]
+    parts = [[row.id, row.label, row.meta["group"], row.meta["split"], row.meta.get(FOLD)] for row in done]
     update = {"splits": sizes, "fingerprint": version_of(parts), "held_back": len(rows) - len(kept)}
-    return Gathered(done, record.model_copy(update=update))
+    return Gathered(tuple(done), record.model_copy(update=update))
 
 
-def _dealt(rows: Sequence[LabelledText], shares: Mapping[Split, float], seed: int) -> list[Split]:
-    """A split for every row. Groups, the largest first, go where rows and labels then come nearest to the shares."""
+def _folded(rows: Sequence[LabelledText], seed: int) -> list[LabelledText]:
+    """The rows, the train ones with folds unless there are calibration rows."""
+    if any(row.meta["split"] == "calibration" for row in rows):
+        return list(rows)
+    train = [row for row in rows if row.meta["split"] == "train"]
+    count = min(FOLDS, len({row.meta["group"] for row in train}))
+    dealt = iter(deal(train, dict.fromkeys(range(count), 1 / count), seed) if count else [])
+    return [_with(row, fold=next(dealt)) if row.meta["split"] == "train" else row for row in rows]
+
+
+def _with(row: LabelledText, **meta: object) -> LabelledText:
+    return replace(row, meta={**row.meta, **meta})
+
+
+def deal(rows: Sequence[LabelledText], shares: Mapping[_Part, float], seed: int) -> list[_Part]:
+    """A part for every row. Groups, the largest first, go where rows and labels then come nearest to the shares."""
     groups: dict[str, list[int]] = defaultdict(list)
     for index, row in enumerate(rows):
         groups[row.meta["group"]].append(index)
@@ -84,9 +114,9 @@ def _dealt(rows: Sequence[LabelledText], shares: Mapping[Split, float], seed: in
 
 
 def _as_given(
-    rows: Sequence[LabelledText], given: Sequence[Split], split_by: str | None, seed: int
+    rows: Sequence[LabelledText], given: Sequence[Split], split_by: str | None
 ) -> tuple[list[LabelledText], list[Split]]:
-    """Rows kept, and their splits: as the file says, splits that it lacks cut from its train rows."""
+    """Rows kept and their splits, as the file says; a row like one of a stricter split is left out."""
     strictest: dict[str, Split] = {}
     for row, name in zip(rows, given, strict=True):
         before = strictest.setdefault(row.meta["group"], name)
@@ -95,10 +125,7 @@ def _as_given(
             raise InputError(f"{message}; put each group into one split, or leave `split` out", field="--split-by")
         strictest[row.meta["group"]] = max(before, name, key=_HELD_OUT.__getitem__)
     kept = [(row, name) for row, name in zip(rows, given, strict=True) if strictest[row.meta["group"]] == name]
-    shares = {name: share for name, share in SHARES.items() if name == "train" or name not in given}
-    train = [row for row, name in kept if name == "train"]
-    dealt = iter(_dealt(train, {name: share / sum(shares.values()) for name, share in shares.items()}, seed))
-    return [row for row, _ in kept], [next(dealt) if name == "train" else name for _, name in kept]
+    return [row for row, _ in kept], [name for _, name in kept]
 
 
 def _size(rows: Sequence[LabelledText]) -> SplitSize:
@@ -118,3 +145,12 @@ def _check(sizes: Mapping[Split, SplitSize], rows: Sequence[LabelledText], split
                     f"needs {FEWEST[name]}; give more rows, or split by a field with more and smaller groups",
                     field="--split-by" if split_by else "--data",
                 )
+    train = [row for row in rows if FOLD in row.meta]
+    for fold in {row.meta[FOLD] for row in train}:
+        rest = [row.label for row in train if row.meta[FOLD] != fold]
+        if min(sum(rest), len(rest) - sum(rest)) < FEWEST["train"] // 2:
+            raise InputError(
+                f"nearly all rows of one label lie in one of {groups} {whose}, so that no model can be fitted without "
+                "it; give rows of more groups, or split by a field with more and smaller groups",
+                field="--split-by" if split_by else "--data",
+            )

@@ -8,8 +8,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from ensemble.artifacts import JOINT, Artifact, all_artifacts, seal, use
 from ensemble.errors import InputError
 from ensemble.home import artifacts_dir
@@ -21,27 +19,32 @@ from ensemble.tasks.task import GivenRows, Task
 from ensemble.text import LabelledText
 from ensemble.training.examples import as_few_shot, choose_examples
 from ensemble.training.gather import Gathered
+from ensemble.training.held_out import posterior_of
 from ensemble.training.prepare import (
     RECIPE,
     Fitted,
     Progress,
     fit_members,
     fit_panel,
+    held_out_step,
     manifest_of,
     measured,
     packages,
 )
-from ensemble.training.splitting import split
+from ensemble.training.splitting import TEST_SHARE, split
 from ensemble.training.steps import Steps
 from ensemble.training_record import OperatingPoint, TrainingRecord, operating_point
 
 WANTED_FNR = 0.05
 
-TRAINING_RECIPE = 1
+TRAINING_RECIPE = 2
 """Raised whenever the way of splitting or choosing changes, so that the same rows are trained on anew."""
 
 SPLITS = "splits.json"
 """In the artifact: identities of the rows of each split, so that a measurement can leave out what was fitted on."""
+
+HELD_OUT = "held_out.json"
+"""In the artifact: by group, P(yes) of the rows that calibrated, so that another threshold needs no fit."""
 
 _PARTIAL = ".training-"
 _READ_BY_FITS = ("task.json", "lexicon.json", PROMPTS_FILE)
@@ -53,20 +56,23 @@ def train(
     specs: MemberSpecs = DEFAULT_MEMBERS,
     *,
     wanted_fnr: float = WANTED_FNR,
+    test_share: float = TEST_SHARE,
     progress: Progress = lambda _step, _share: None,
     seed: int = 0,
     force: bool = False,
 ) -> Artifact:
     """Splits the rows by group, fits every member, chooses the threshold, measures, and seals it all into an artifact.
 
-    Members are fitted on the train rows; calibration, the panel's rule and the threshold on the calibration rows; test
-    rows only measure. What a killed run had finished is taken over by the next one with the same arguments.
+    Members are fitted on the train rows; calibration, the panel's rule and the threshold on scores of rows by models
+    that did not see them, see `held_out`; test rows only measure. What a killed run had finished is taken over by the
+    next one with the same arguments.
 
     Args:
         task: question, lexicon and prompts; its seed rows are not used.
         gathered: the rows.
         specs: which members, and which language model.
-        wanted_fnr: largest share of the calibration split's yes rows that the threshold may pass, in [0, 1).
+        wanted_fnr: largest share of the held-out yes rows that the threshold may pass, in [0, 1).
+        test_share: share of the rows that only measure, in [0, 0.5]; 0 = the held-out scores measure.
         progress: see `Progress`.
         seed: fixes the splits and all else that is drawn at random.
         force: fit everything anew, also where it was done before.
@@ -75,12 +81,12 @@ def train(
         The artifact, in use and pinned; at once where one from the same inputs is there.
 
     Raises:
-        InputError: `wanted_fnr` is out of range, or the rows cannot be split.
+        InputError: `wanted_fnr` or `test_share` is out of range, or the rows cannot be split.
         ArtifactError: a step cannot be done; the message says what to do.
     """
     if not 0 <= wanted_fnr < 1:
         raise InputError(f"must be at least 0 and below 1, not {wanted_fnr:g}", field="--fnr")
-    data = split(gathered, seed=seed)
+    data = split(gathered, seed=seed, test_share=test_share)
     members = _fingerprint(task, data, specs, seed)
     fingerprint = version_of([members, wanted_fnr])
     existing = None if force else _finished(task.name, fingerprint)
@@ -91,13 +97,16 @@ def train(
     directory = _working_folder(task.name, members, force=force)
     fitted = fit_members(directory, given, specs, seed=seed, progress=progress)
     joint, operating = _ruled(given, fitted, specs.deployed, wanted_fnr, progress)
+    steps = Steps(directory)
+    scores = {group: steps.recall(held_out_step(group)) for group in fitted.scorers}
+    (directory / HELD_OUT).write_text(json.dumps(scores), encoding="utf-8")
     (directory / JOINT).write_text(joint.model_dump_json(indent=1), encoding="utf-8")
     (directory / SPLITS).write_text(json.dumps(_identities(data.rows), indent=1), encoding="utf-8")
     metrics = measured(fitted, joint, given, progress)
     shown = tuple(row.id for row in examples)
     record = TrainingRecord(members=members, data=data.record, operating=operating, examples=shown)
     manifest = manifest_of(given, fitted, fingerprint=fingerprint, seed=seed, metrics=metrics, training=record)
-    Steps(directory).clear()
+    steps.clear()
     artifact = seal(directory, manifest, pinned=True)
     _remove_partial(task.name)
     return artifact
@@ -106,10 +115,10 @@ def train(
 def _ruled(
     given: GivenRows, fitted: Fitted, deployed: str, wanted_fnr: float, progress: Progress
 ) -> tuple[Joint, OperatingPoint]:
-    """The panel's rule with the threshold chosen, and how that does on the calibration rows."""
-    joint, columns = fit_panel(given, fitted, deployed, threshold=given.header.threshold, progress=progress)
-    labels = np.array([row.label for row in given.rows("calibration")], dtype=np.float64)
-    operating = operating_point(joint.posterior(columns), labels, wanted_fnr)
+    """The panel's rule with the threshold chosen, and how that does on the held-out rows."""
+    joint = fit_panel(fitted, deployed, threshold=given.header.threshold, progress=progress)
+    held = fitted.held_out
+    operating = operating_point(posterior_of(held, joint), held.labels, wanted_fnr)
     return joint.model_copy(update={"threshold": operating.threshold}), operating
 
 
@@ -146,11 +155,13 @@ def _take_over(steps: Steps, task: str, members: str) -> None:
         training = artifact.manifest.training
         if training is None or training.members != members or not artifact.is_intact:
             continue
+        held_out = json.loads((artifact.path / HELD_OUT).read_bytes())
         for group in artifact.groups:
             if not steps.is_done(group):
+                steps.record(held_out_step(group), held_out[group])
                 shutil.copytree(artifact.path / group, steps.begin(group))
                 steps.finish(group)
-        steps.record("judges", {"language_model": artifact.manifest.language_model, "scores": {}})
+        steps.record("judges", {"language_model": artifact.manifest.language_model})
         return
 
 

@@ -14,6 +14,7 @@ from service.cli.prepare import TaskName
 if TYPE_CHECKING:
     from ensemble.artifacts import Artifact
     from ensemble.rows import BadRow
+    from ensemble.training.gather import Gathered
     from ensemble.training_record import DataRecord, OperatingPoint
 
 SHOWN = 20
@@ -42,6 +43,10 @@ def train(
     fnr: Annotated[
         float, typer.Option("--fnr", help="Share of yes texts that may be passed; chooses the threshold.")
     ] = 0.05,
+    test_share: Annotated[
+        float,
+        typer.Option("--test-share", help="Share of the rows kept aside to measure on; 0 if you have others for that."),
+    ] = 0.2,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of splits and of all that is drawn.")] = 0,
     label: Annotated[
         str, typer.Option("--label", help="Where the label stands: `label`, or a field of meta.", metavar="FIELD")
@@ -57,25 +62,19 @@ def train(
     A run that was stopped goes on where it was when it is started again with the same inputs.
     """
     from ensemble.tasks.task import load_task
+    from ensemble.training.train import train as fit
     from service.config import load_config
     from service.supervisor.prepare import alone
 
     found, panel = load_task(task), load_config(config).panel
-    telling = _Telling()
-    say("reading the rows")
-    from ensemble.training.gather import gather
-
-    gathered = gather(data, label=label, split_by=split_by, on_bad=telling)
-    telling.end()
-    say(f"{len(gathered.rows):,} rows to train on, {sum(row.label for row in gathered.rows):,} of them yes")
-    from ensemble.training.train import train as fit
-
+    gathered = _gathered(data, label, split_by)
     with alone(), bar("training", 1.0) as tell:
         artifact = fit(
             found,
             gathered,
             panel,
             wanted_fnr=fnr,
+            test_share=test_share,
             seed=seed,
             force=force,
             progress=lambda step, done: tell(done, step),
@@ -84,6 +83,18 @@ def train(
         put_json(_as_json(artifact))
     else:
         _show(artifact)
+
+
+def _gathered(data: str, label: str, split_by: str | None) -> Gathered:
+    """The rows of a file, and what is wrong with others said."""
+    from ensemble.training.gather import gather
+
+    telling = _Telling()
+    say("reading the rows")
+    found = gather(data, label=label, split_by=split_by, on_bad=telling)
+    telling.end()
+    say(f"{len(found.rows):,} rows to train on, {sum(row.label for row in found.rows):,} of them yes")
+    return found
 
 
 class _Telling:
@@ -119,8 +130,9 @@ def _show(artifact: Artifact) -> None:
             say(line)
     panel = artifact.manifest.metrics["panel"]
     low, high = panel["fnr_interval"]
+    on = "on the test split" if training is None or "test" in training.data.splits else "on rows held out in turn"
     put(
-        f"on the test split: panel AUC {panel['auc']:.3f}, FNR {panel['fnr']:.3f} (95 %: {low:.3f} to {high:.3f}), "
+        f"{on}: panel AUC {panel['auc']:.3f}, FNR {panel['fnr']:.3f} (95 %: {low:.3f} to {high:.3f}), "
         f"FPR {panel['fpr']:.3f}, calibration error {panel['ece']:.3f}"
     )
     put(f"artifact {artifact.path.name} is in use: {artifact.path}")
@@ -147,10 +159,8 @@ def _data_lines(data: DataRecord) -> list[str]:
 
 
 def few_groups(data: DataRecord) -> list[str]:
-    """A warning for each held-out split of so few groups that its numbers say little about other groups."""
-    few = [
-        (name, data.splits[name].groups) for name in ("calibration", "test") if data.splits[name].groups < FEW_GROUPS
-    ]
+    """A warning for each split of so few groups that its numbers say little about other groups."""
+    few = [(name, size.groups) for name, size in data.splits.items() if size.groups < FEW_GROUPS]
     return [
         f"note: {name} holds {count} value{'s' * (count > 1)} of {data.split_by}; its intervals count rows and do not "
         "know how much groups differ"
@@ -162,7 +172,7 @@ def few_groups(data: DataRecord) -> list[str]:
 def _operating_line(point: OperatingPoint) -> str:
     low, high = point.fnr_interval
     return (
-        f"threshold {point.threshold:.4f} for an FNR of {point.wanted_fnr:g}: on {point.positives:,} yes rows of the "
-        f"calibration split it passes {point.fnr:.3f} (95 %: {low:.3f} to {high:.3f}), "
+        f"threshold {point.threshold:.4f} for an FNR of {point.wanted_fnr:g}: on {point.positives:,} yes rows held out "
+        f"it passes {point.fnr:.3f} (95 %: {low:.3f} to {high:.3f}), "
         f"and it flags {point.fpr:.3f} of {point.negatives:,} no rows"
     )

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -53,7 +55,7 @@ def oriented(tiny, split):
 def artifact(tiny, oriented, split, tmp_path_factory):
     directory = tmp_path_factory.mktemp("group")
     reader = RowReader(tiny, (1, 2, 4))
-    judge = fit_judge(reader, oriented[:1], *split, directory)
+    judge = fit_judge(reader, oriented[:1], *split, directory).file
     fit_probe(reader, judge.prompts[0], *split, directory)
     return directory
 
@@ -191,22 +193,41 @@ def test_further_words_are_weighed_by_what_they_say(tiny, oriented, split):
     prompt = oriented[1].model_copy(update={"words": words})
     reader = RowReader(tiny, ())
     assert len(answer_tokens(tiny, prompt)) == 2 + 4
-    weights = answer_weights(reader, prompt, split[0])
+    shown = without_shots(split[0], [prompt])
+    weights = answer_weights(reader, prompt, shown).weights
     read, labels = reader.read(prompt, split[1]), [row.label for row in split[1]]
     plain, weighed = read.preference, read.answers @ np.array(weights)
     print(f"yes and no {roc_auc_score(labels, plain):.3f}, with four words {roc_auc_score(labels, weighed):.3f}")
     assert roc_auc_score(labels, weighed) > roc_auc_score(labels, plain)
-    assert answer_weights(reader, oriented[1], split[0]) == (1.0, -1.0)
+    assert answer_weights(reader, oriented[1], split[0]).weights == (1.0, -1.0)
 
 
 def test_the_score_served_is_the_one_fitted(tiny, tiny_folder, oriented, split, tmp_path):
     """A judge with further words, written and loaded, gives the calibrated weighted sum."""
     prompt = oriented[1].model_copy(update={"words": (" in", " well", " sang", " broke")})
     reader = RowReader(tiny, ())
-    file = fit_judge(reader, [prompt], *split, tmp_path)
+    fitted = fit_judge(reader, [prompt], *split, tmp_path)
+    file = fitted.file
     served = LanguageModelScorer.load(tiny_folder, tmp_path, threads=1, device="cpu").score(split[1])[:, 0]
     expected = file.calibration(reader.read(prompt, split[1]).answers @ np.array(file.weights[0]))
     np.testing.assert_allclose(served, expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(served, fitted.held_out, rtol=0, atol=1e-6)
+
+
+def test_without_calibration_rows_the_train_rows_calibrate_in_turn(tiny, oriented, rows, tmp_path):
+    """Judge and probe give every row a score but those that a prompt shows, and still learn what the words decide."""
+    prompt = oriented[0].model_copy(update={"words": (" in", " well", " sang", " broke")})
+    train = [replace(row, meta={**row.meta, "fold": row.meta["family"] % 3}) for row in rows]
+    train[0] = replace(train[0], text=prompt.shots[0].text)
+    reader = RowReader(tiny, (1,))
+    judge = fit_judge(reader, [prompt], train, [], tmp_path).held_out
+    probe = fit_probe(reader, prompt, train, [], tmp_path).held_out
+    shown = [row not in without_shots(train, [prompt]) for row in train]
+    assert any(shown)
+    for held_out in (judge, probe):
+        np.testing.assert_array_equal(np.isnan(held_out), shown)
+    labels = np.array([row.label for row in train])
+    assert roc_auc_score(labels[~np.isnan(probe)], probe[~np.isnan(probe)]) > 0.9
 
 
 def test_rows_shown_as_examples_are_not_judged(rows):

@@ -61,7 +61,7 @@ def test_a_probe_is_read_back_as_written(tiny, tmp_path):
         for where in ("in", "well", "safe")
     ]
     reader = RowReader(tiny, (1, 3))
-    file = fit_probe(reader, PROMPT, rows, rows, tmp_path)
+    file = fit_probe(reader, PROMPT, rows, rows, tmp_path).file
     probe = Probe.load(tmp_path)
     assert probe.file == file
     assert probe.member.version == file.version

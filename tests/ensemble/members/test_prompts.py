@@ -17,6 +17,8 @@ PROMPT = Prompt(
     shots=(Shot(context="a", text="b", label=1), Shot(text="c", label=0)),
 )
 
+GENERAL = ["question-first", "question-first-reversed", "question", "examples"]
+
 
 def test_prompt_is_prefix_and_suffix():
     """What all texts share comes first and ends where the first text begins."""
@@ -73,15 +75,15 @@ def test_windows_lose_nothing(text, limit):
 def test_general_prompts_balance_their_examples():
     """Examples of both labels come in equal number whatever the task's order."""
     examples = [FewShot(text=f"t{i}", label=int(i < 5)) for i in range(8)]
-    shots = general_prompts("Is it?", examples)[1].shots
-    assert [shot.label for shot in shots] == [1, 0] * 3
+    shots = {prompt.name: [shot.label for shot in prompt.shots] for prompt in general_prompts("Is it?", examples)}
+    assert shots == dict(zip(GENERAL, ([1, 0] * 3, [0, 1] * 3, [], [1, 0] * 3), strict=True))
 
 
 def test_a_task_may_ship_its_own_prompts(tmp_path):
     """`judge_prompts.json` is taken where there is one; one that is off is an error that names place and file."""
     task = Task(tmp_path, TaskHeader(name="t", question="Is it?"))
     (tmp_path / "few_shot.jsonl").write_text('{"text": "a", "label": 1}\n')
-    assert [prompt.name for prompt in task_prompts(task)] == ["question", "examples", "examples-context"]
+    assert [prompt.name for prompt in task_prompts(task)] == GENERAL
     (tmp_path / PROMPTS_FILE).write_text(f"[{PROMPT.model_dump_json()}]")
     assert task_prompts(task) == [PROMPT]
     (tmp_path / PROMPTS_FILE).write_text('[{"name": "p", "item": "nothing"}]')

@@ -7,7 +7,7 @@ from training_rows import made_up, write
 
 from ensemble.errors import InputError
 from ensemble.training.gather import gather
-from ensemble.training.splitting import split
+from ensemble.training.splitting import FOLDS, split
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def _splits(found):
 
 
 def test_no_group_is_torn_apart_and_sizes_are_near_their_shares(gathered):
-    """Uneven groups are dealt so that rows and labels come out near 60, 20 and 20 percent."""
+    """Uneven groups are dealt so that rows and labels come out near 80 and 20 percent, and near a fifth a fold."""
     rows = made_up(400)
     for number, row in enumerate(rows):
         row["meta"]["doc"] = f"d{int((number // 2) ** 0.6)}"
@@ -40,9 +40,28 @@ def test_no_group_is_torn_apart_and_sizes_are_near_their_shares(gathered):
     assert {len(names) for names in where.values()} == {1}
     sizes = found.record.splits
     assert sum(size.groups for size in sizes.values()) == len(where)
-    for name, share in (("train", 0.6), ("calibration", 0.2), ("test", 0.2)):
+    for name, share in (("train", 0.8), ("test", 0.2)):
         assert sizes[name].rows == pytest.approx(400 * share, abs=20)
         assert sizes[name].positives == pytest.approx(200 * share, abs=10)
+    train = [row for row in found.rows if row.meta["split"] == "train"]
+    for fold in range(FOLDS):
+        held = [row for row in train if row.meta["fold"] == fold]
+        assert len(held) == pytest.approx(len(train) / FOLDS, abs=15)
+        assert not {row.meta["group"] for row in held} & {row.meta["group"] for row in train if row not in held}
+
+
+def test_without_a_test_share_every_row_trains(gathered):
+    """Who measures on other rows need not put any aside."""
+    found = split(gathered(made_up(200)), test_share=0)
+    assert set(_splits(found)) == {"train"}
+    assert set(found.record.splits) == {"train"}
+
+
+@pytest.mark.parametrize("share", [-0.1, 0.6, float("nan")])
+def test_a_share_that_is_none_is_refused(gathered, share):
+    """Most rows must train."""
+    with pytest.raises(InputError, match=r"must be from 0 to 0\.5"):
+        split(gathered(made_up(200)), test_share=share)
 
 
 def test_the_same_seed_gives_the_same_splits_and_another_seed_others(gathered):
@@ -64,13 +83,21 @@ def test_splits_that_the_rows_bring_are_kept(gathered):
     assert _splits(found) == [told.get(row["meta"]["split"], row["meta"]["split"]) for row in rows]
 
 
-def test_splits_that_are_lacking_are_cut_from_the_train_rows(gathered):
-    """A file with train and test alone keeps its test rows."""
+def test_rows_without_a_calibration_split_get_folds(gathered):
+    """A file with train and test alone keeps its test rows, and its train rows calibrate in turn."""
     rows = _with_split(made_up(200), lambda row: "test" if int(row["meta"]["doc"][1:]) % 4 == 0 else "train")
     found = split(gathered(rows))
-    kept = [row.meta["split"] == "test" for row in found.rows]
-    assert kept == [row["meta"]["split"] == "test" for row in rows]
-    assert found.record.splits["calibration"].rows > 20
+    assert _splits(found) == [row["meta"]["split"] for row in rows]
+    assert [("fold" in row.meta) for row in found.rows] == [row["meta"]["split"] == "train" for row in rows]
+
+
+def test_a_label_that_one_group_holds_alone_is_refused(gathered):
+    """A model fitted without that group would know one label only."""
+    rows = made_up(200)
+    for row in rows:
+        row["meta"]["doc"] = "d0" if row["label"] else row["meta"]["doc"]
+    with pytest.raises(InputError, match=r"nearly all rows of one label lie in one"):
+        split(gathered(rows), test_share=0)
 
 
 def test_a_group_that_straddles_given_splits_is_refused(gathered):
@@ -92,6 +119,6 @@ def test_similar_texts_of_two_given_splits_stay_out_of_the_one_trained_on(gather
 
 
 def test_too_few_groups_are_refused_with_their_number(gathered):
-    """Two documents cannot fill three splits."""
-    with pytest.raises(InputError, match=r"200 rows in 2 values of doc leave (calibration|test) with 0 rows"):
-        split(gathered(made_up(200, groups=2)))
+    """One document cannot fill two splits."""
+    with pytest.raises(InputError, match=r"200 rows in 1 values of doc leave (train|test) with 0 rows"):
+        split(gathered(made_up(200, groups=1)))

@@ -68,7 +68,7 @@ def test_training_makes_an_artifact_that_tells_of_its_data(artifact):
     """Splits, threshold, measures, versions and hashes stand in the manifest; the panel flags from the threshold on."""
     manifest, training = artifact.manifest, artifact.manifest.training
     assert sum(size.rows for size in training.data.splits.values()) == ROWS - training.data.near_duplicates
-    assert {name for name, size in training.data.splits.items() if size.positives} == {"train", "calibration", "test"}
+    assert {name for name, size in training.data.splits.items() if size.positives} == {"train", "test"}
     assert artifact.joint.threshold == training.operating.threshold
     assert training.operating.fnr <= 0.05 <= training.operating.fnr_interval[1]
     assert manifest.metrics["panel"]["auc"] > CLEARLY
@@ -216,7 +216,7 @@ def test_data_that_cannot_train_ends_with_exit_2_and_the_reason(hungjury, tmp_pa
 def test_few_groups_in_a_held_out_split_are_told():
     """Intervals over rows of one event promise too much for other events."""
     sizes = {
-        "train": SplitSize(rows=60, positives=30, groups=3),
+        "train": SplitSize(rows=60, positives=30, groups=30),
         "calibration": SplitSize(rows=20, positives=9, groups=1),
     }
     data = DataRecord(source="x", split_by="event", splits={**sizes, "test": SplitSize(rows=20, positives=9, groups=8)})
