@@ -148,21 +148,23 @@ class AnswerFit:
         answers: float64, shape (m, answers): what was fitted on, one row a window.
         of: int64, shape (m,): the text of each window.
         weights: one an answer.
+        bias: what the fit adds to the weighted sum; the judge leaves it to its calibration.
         strength: inverse penalty; None where there is only yes and no, whose weights are not fitted.
     """
 
     answers: FloatArray
     of: NDArray[np.int64]
     weights: tuple[float, ...]
-    strength: float | None
+    bias: float = 0.0
+    strength: float | None = None
 
     def crossed(self, rows: Sequence[LabelledText]) -> FloatArray:
-        """Score of every window with weights fitted without its fold, spread as with the weights of all, (m,)."""
+        """Score of every window with weights fitted without its fold, on the scale of the weights of all, (m,)."""
         whole = self.answers @ np.array(self.weights)
         if self.strength is None:
             return np.asarray(whole)
         held = crossed(self.answers, self.of, rows, self.strength)
-        return np.asarray(held * (_spread(whole) / _spread(held)))
+        return np.asarray(held * (_spread(whole) / _spread(held)) - self.bias)
 
 
 def answer_weights(reader: RowReader, prompt: Prompt, rows: Sequence[LabelledText]) -> AnswerFit:
@@ -177,11 +179,11 @@ def answer_weights(reader: RowReader, prompt: Prompt, rows: Sequence[LabelledTex
     """
     read = reader.read(prompt, rows, draft=True)
     if len(answer_tokens(reader.model, prompt)) == 2:
-        return AnswerFit(read.answers, read.rows, (1.0, -1.0), None)
+        return AnswerFit(read.answers, read.rows, (1.0, -1.0))
     strength, _ = max(cross_validated(read.answers, read.rows, rows, STRENGTHS), key=lambda tried: tried[1])
-    weight, _ = fit_linear(read.answers, read.rows, rows, strength).folded()
+    weight, bias = fit_linear(read.answers, read.rows, rows, strength).folded()
     scale = _spread(read.preference) / _spread(read.answers @ weight)
-    return AnswerFit(read.answers, read.rows, tuple(map(float, weight * scale)), strength)
+    return AnswerFit(read.answers, read.rows, tuple(map(float, weight * scale)), float(bias * scale), strength)
 
 
 def without_shots(rows: Sequence[LabelledText], prompts: Iterable[Prompt]) -> list[LabelledText]:
