@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from ensemble.calibration import Platt
+from ensemble.errors import ArtifactError
 from ensemble.members.hashing import file_sha256, version_of
 from ensemble.members.lexicon import LexiconMatcher
 from ensemble.members.onnx_text import OnnxTextModel
@@ -43,7 +44,7 @@ class KeywordFeatures:
         self._lexicon, self._embedder = LexiconMatcher(lexicon), embedder
 
     def __call__(self, texts: Sequence[Text]) -> FloatArray:
-        """Shape (len(texts), groups + embedding): log(1 + hits) of every group, then the embedding."""
+        """Shape (len(texts), 2 groups + embedding): log(1 + hits) of `LexiconMatcher.counts`, then the embedding."""
         hits = np.log1p(self._lexicon.counts([text.text for text in texts]))
         embedding = self._embedder.mean(texts, with_context=False)
         return np.hstack([hits, embedding])
@@ -53,7 +54,11 @@ class KeywordScorer:
     """Scorer with one column."""
 
     def __init__(self, directory: Path, *, threads: int = 1, device: str | None = None) -> None:
-        """Loads `keyword.json`, the head, the lexicon and the embedder from `directory`."""
+        """Loads `keyword.json`, the head, the lexicon and the embedder from `directory`.
+
+        Raises:
+            ArtifactError: the head was fitted to features that are no longer made.
+        """
         from safetensors.numpy import load_file
 
         self._file = KeywordFile.model_validate_json((directory / "keyword.json").read_bytes())
@@ -61,6 +66,8 @@ class KeywordScorer:
         embedder = OnnxTextModel(directory / "embedder", threads=threads, device=device)
         self._features = KeywordFeatures(lexicon, embedder)
         self._head = load_file(directory / "head.safetensors")
+        if len(self._head["weight"]) != self._features([Text(".")]).shape[1]:
+            raise ArtifactError(f"{directory} was fitted to other features; train or prepare the task again")
 
     @property
     def members(self) -> tuple[Member, ...]:

@@ -63,7 +63,7 @@ def _encoder(folder: Path) -> None:
 def _keyword(folder: Path) -> None:
     _bag_of_words(folder / "embedder", [EMBEDDED_WORDS, {}])
     (folder / "lexicon.json").write_text(LEXICON.model_dump_json())
-    save_file({"weight": np.array([3.0, 1.0, 0.0]), "bias": np.array([0.0])}, folder / "head.safetensors")
+    save_file({"weight": np.array([3.0, 0.0, 1.0, 0.0]), "bias": np.array([0.0])}, folder / "head.safetensors")
     file = KeywordFile.build(folder, Platt(slope=1.5, intercept=-2.0))
     (folder / "keyword.json").write_text(file.model_dump_json())
 

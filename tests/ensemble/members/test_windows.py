@@ -67,4 +67,35 @@ def test_lexicon_counts_words_stems_and_phrases():
     }
     matcher = LexiconMatcher(Lexicon.model_validate({"groups": groups}))
     counts = matcher.counts(["Bleeding, BLOOD, bloodless.", "A killer\n joke.", "nosebleed"])
-    np.testing.assert_array_equal(counts, [[2, 0, 0], [0, 1, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(counts, [[2, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("text", "plain", "denied"),
+    [
+        ("He was hurt.", 1, 0),
+        ("Nobody was hurt.", 0, 1),
+        ("He wasn\u2019t badly hurt.", 0, 1),
+        ("Without so much as getting hurt, he went.", 1, 0),  # the negator stands too far off
+        ("There was no wind. He was hurt.", 1, 0),
+        ("No, he was hurt.", 1, 0),
+        ("It will not hurt; the other was hurt.", 1, 1),
+    ],
+)
+def test_a_denied_word_counts_apart(text, plain, denied):
+    """A negator within three words before it, with nothing but words between, denies it."""
+    matcher = LexiconMatcher(Lexicon.model_validate({"groups": {"pain": {"patterns": ["hurt"]}}}))
+    np.testing.assert_array_equal(matcher.counts([text]), [[plain, denied]])
+
+
+def test_a_figure_of_speech_covers_its_words():
+    """A word counts where it is meant, and not inside a phrase that speaks against yes; its neighbour does."""
+    groups = {
+        "death": {"patterns": ["kill*", "time"]},
+        "idiom": {"weight": -1.0, "patterns": ["killing time", "killing"]},
+    }
+    matcher = LexiconMatcher(Lexicon.model_validate({"groups": groups}))
+    counts = matcher.counts(
+        ["They were killing time.", "They were killing. Time passed.", "Killing time, he killed her."]
+    )
+    np.testing.assert_array_equal(counts, [[0, 1, 0, 0], [2, 1, 0, 0], [1, 1, 0, 0]])

@@ -48,7 +48,7 @@ def test_what_a_task_lacks_is_empty(hungjury, tmp_path, file):
     task = load_task(tmp_path / "fire")
     assert (task.lexicon.groups, task.few_shot, task.openings, task.rows()) == ({}, (), (), [])
     assert LexiconMatcher(task.lexicon).counts(["one", "two"]).shape == (2, 0)
-    assert [len(prompt.shots) for prompt in task_prompts(task)] == [0, 0, 0]
+    assert [len(prompt.shots) for prompt in task_prompts(task)] == [0, 0, 0, 0]
 
 
 def test_a_task_without_rows_is_mined_from_inputs_alone(hungjury, tmp_path):
