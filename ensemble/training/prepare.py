@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import shutil
 import tempfile
@@ -28,6 +27,7 @@ from ensemble.panel import Joint, Panel, fit_joint
 from ensemble.scorer import FloatArray, Scorer
 from ensemble.tasks.task import Task
 from ensemble.training.apart import Apart
+from ensemble.training.remote_fit import measurable, scores_of
 from ensemble.training.steps import Steps
 from ensemble.training_record import TrainingRecord
 
@@ -101,7 +101,7 @@ def _prepare_in(
     (directory / JOINT).write_text(joint.model_dump_json(indent=1), encoding="utf-8")
     metrics = measured(fitted, joint, task, progress)
     Steps(directory).clear()
-    return seal(directory, manifest_of(task, fitted, fingerprint=fingerprint, seed=seed, metrics=metrics))
+    return seal(directory, manifest_of(task, fitted, specs, fingerprint=fingerprint, seed=seed, metrics=metrics))
 
 
 @dataclass(frozen=True)
@@ -211,13 +211,13 @@ def fit_panel(
         progress: see `Progress`.
 
     Returns:
-        The rule, and the members' P(yes) of the calibration rows, shape (rows, members).
+        The rule, and the members' P(yes) of the calibration rows, shape (rows, members); nan where one was not asked.
     """
     step = "joining the members"
     progress(step, 0.0)
     rows, known = task.rows("calibration"), fitted.judges.scores
     names = [member.name for scorer in fitted.scorers.values() for member in scorer.members]
-    scores = [known[group] if group in known else scorer.score(rows) for group, scorer in fitted.scorers.items()]
+    scores = [known[g] if g in known else scores_of(scorer, rows) for g, scorer in fitted.scorers.items()]
     columns, labels = np.column_stack(scores), np.array([row.label for row in rows], dtype=np.float64)
     joint = fit_joint(columns, labels, members=names, deployed=deployed, threshold=threshold)
     progress(step, 1.0)
@@ -228,7 +228,8 @@ def measured(fitted: Fitted, joint: Joint, task: Task, progress: Progress) -> di
     """The report on the test rows, as plain JSON; closes the members."""
     progress("measuring on the test split", 0.0)
     panel = Panel(list(fitted.scorers.values()), joint)
-    report = evaluate(panel, task.rows("test"))
+    with measurable(fitted.scorers.values(), task.rows("test")) as rows:
+        report = evaluate(panel, rows)
     panel.close()
     progress("measuring on the test split", 1.0)
     return report.model_dump()
@@ -237,6 +238,7 @@ def measured(fitted: Fitted, joint: Joint, task: Task, progress: Progress) -> di
 def manifest_of(
     task: Task,
     fitted: Fitted,
+    specs: MemberSpecs,
     *,
     fingerprint: str,
     seed: int,
@@ -255,6 +257,7 @@ def manifest_of(
         packages=packages(),
         made_at=datetime.now(UTC),
         training=training,
+        panel=specs.fitted_by(),
     )
 
 
@@ -272,7 +275,7 @@ def _current(task: str) -> Artifact | None:
 
 def _fingerprint(task: Task, specs: MemberSpecs, seed: int) -> str:
     files = {path.name: file_sha256(path) for path in sorted(task.path.iterdir()) if path.is_file()}
-    return version_of([RECIPE, files, json.loads(specs.model_dump_json()), seed, packages()])
+    return version_of([RECIPE, files, specs.fitted_by(), seed, packages()])
 
 
 def packages() -> dict[str, str]:

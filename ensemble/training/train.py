@@ -96,7 +96,7 @@ def train(
     metrics = measured(fitted, joint, given, progress)
     shown = tuple(row.id for row in examples)
     record = TrainingRecord(members=members, data=data.record, operating=operating, examples=shown)
-    manifest = manifest_of(given, fitted, fingerprint=fingerprint, seed=seed, metrics=metrics, training=record)
+    manifest = manifest_of(given, fitted, specs, fingerprint=fingerprint, seed=seed, metrics=metrics, training=record)
     Steps(directory).clear()
     artifact = seal(directory, manifest, pinned=True)
     _remove_partial(task.name)
@@ -109,7 +109,8 @@ def _ruled(
     """The panel's rule with the threshold chosen, and how that does on the calibration rows."""
     joint, columns = fit_panel(given, fitted, deployed, threshold=given.header.threshold, progress=progress)
     labels = np.array([row.label for row in given.rows("calibration")], dtype=np.float64)
-    operating = operating_point(joint.posterior(columns), labels, wanted_fnr)
+    asked = ~np.isnan(columns).any(axis=1)  # a judge that costs money was asked a sample
+    operating = operating_point(joint.posterior(columns[asked]), labels[asked], wanted_fnr)
     return joint.model_copy(update={"threshold": operating.threshold}), operating
 
 
@@ -128,7 +129,7 @@ def _fingerprint(task: Task, data: Gathered, specs: MemberSpecs, seed: int) -> s
     """Everything that the members depend on."""
     files = {name: file_sha256(task.path / name) for name in _READ_BY_FITS if (task.path / name).is_file()}
     recipe = [RECIPE, TRAINING_RECIPE]
-    return version_of([recipe, files, data.record.fingerprint, specs.model_dump(mode="json"), seed, packages()])
+    return version_of([recipe, files, data.record.fingerprint, specs.fitted_by(), seed, packages()])
 
 
 def _finished(task: str, fingerprint: str) -> Artifact | None:
