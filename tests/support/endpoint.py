@@ -115,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Breaks the connection after half of the answer."""
         self.wfile.write(payload[: len(payload) // 2])
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()
+        self.close_connection = True
 
     def log_message(self, *_: Any) -> None:
         """Keeps the test's output clean."""
