@@ -47,6 +47,19 @@ class Endpoint(ThreadingHTTPServer):
         self.seen: list[tuple[str, dict[str, str], Any, float]] = []
         self.under_way = self.most_under_way = 0
         self.lock = threading.Lock()
+        self._connections: list[socket.socket] = []
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Takes a connection and remembers it."""
+        found = super().get_request()
+        self._connections.append(found[0])
+        return found
+
+    def die(self) -> None:
+        """Breaks the connections that are kept alive."""
+        for connection in self._connections:
+            with contextlib.suppress(OSError):  # it ended already
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Keeps quiet about clients that went away."""
@@ -132,4 +145,5 @@ def running_endpoint(port: int = 0) -> Iterator[Endpoint]:
     finally:
         server.shutdown()
         server.server_close()
+        server.die()
         thread.join()
