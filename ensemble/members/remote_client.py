@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from ensemble.errors import MemberUnavailableError
+from ensemble.errors import MemberUnavailableError, UnansweredTextError
 from ensemble.members.answers import NoTextError, OtherFormError
 from ensemble.members.breaker import Breaker
 from ensemble.members.cost import CostMeter
@@ -42,10 +42,6 @@ class RefusedError(MemberUnavailableError):
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
-
-
-class UnansweredTextError(MemberUnavailableError):
-    """This one text was not answered; others may be."""
 
 
 class _PassingError(Exception):

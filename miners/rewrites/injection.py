@@ -24,8 +24,8 @@ _FILE = "injections.json"
 _HARMLESS = (
     "The ferry was on time that week. Two boxes of paper stood beside the door, and nobody had opened them yet. She "
     "read the timetable, wrote the hours down and went to buy bread. The shop had moved to the other side of the "
-    "square in spring. A dog slept under the bench by the fountain. They spoke about the weather, the price of coal and the "
-    "concert on Sunday, and then the bus came round the corner. "
+    "square in spring. A dog slept under the bench by the fountain. They spoke about the weather, the price of coal "
+    "and the concert on Sunday, and then the bus came round the corner. "
 )
 
 

@@ -100,6 +100,20 @@ def _shown(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
+def key_variables(config: Config) -> list[str]:
+    """Names of the environment variables with keys that the members in use need."""
+    from ensemble.artifacts import current_artifact
+    from ensemble.members.remote_judge import read_file
+    from ensemble.members.specs import REMOTE_GROUP
+    from ensemble.tasks.task import load_task
+
+    judges = [config.panel.judge]
+    artifact = current_artifact(load_task(config.task).name)
+    if REMOTE_GROUP in artifact.groups:  # a pinned one may have another judge than a configuration without a panel
+        judges.append(read_file(artifact.path / REMOTE_GROUP).spec)
+    return [judge.api_key_env for judge in judges if judge is not None and judge.api_key_env]
+
+
 def prepare_apart(task: str, listener: Listener, *, panel: MemberSpecs = DEFAULT_MEMBERS, force: bool = False) -> None:
     """Prepares a task's models in another process; returns when they are there, soon if they were.
 

@@ -73,7 +73,7 @@ def test_a_hub_that_says_nothing_is_not_waited_for(hub_at, monkeypatch):
         started = time.monotonic()
         with pytest.raises(ArtifactError, match=r"within 0\.5 s|ReadTimeout"):
             only_local("nobody/nothing")
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 25
 
 
 def test_a_cached_model_loads_without_the_hub(hub_at, tiny_folder, tmp_path):
