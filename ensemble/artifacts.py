@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -18,6 +18,9 @@ from ensemble.members.hashing import file_sha256, version_of
 from ensemble.panel import Joint, Panel
 from ensemble.scorer import Member, Scorer
 from ensemble.training_record import TrainingRecord
+
+if TYPE_CHECKING:
+    from ensemble.members.specs import JudgeSpec
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -38,6 +41,7 @@ class Manifest(BaseModel):
         packages: versions of the libraries that made it.
         made_at: when; None for artifacts of older versions.
         training: the data and choices of `hungjury train`; None where it was prepared from the task's seed rows.
+        panel: what the members were fitted by, see `MemberSpecs.fitted_by`; None for artifacts of older versions.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,6 +57,7 @@ class Manifest(BaseModel):
     packages: dict[str, str] = {}
     made_at: datetime | None = None
     training: TrainingRecord | None = None
+    panel: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -126,13 +131,16 @@ class Artifact:
             if name.startswith(prefix) and (not path.is_file() or file_sha256(path) != expected):
                 raise ArtifactError(f"{path} is missing or not what its manifest says; {_REMEDY}")
 
-    def load_scorer(self, group: str, *, threads: int = 1, device: str | None = None) -> Scorer:
+    def load_scorer(
+        self, group: str, *, threads: int = 1, device: str | None = None, limits: JudgeSpec | None = None
+    ) -> Scorer:
         """Loads one group after checking its files.
 
         Args:
             group: one of `groups`.
             threads: threads of one forward pass.
             device: "cuda", or None for the CPU.
+            limits: what a remote judge goes by now; None = as when it was prepared.
 
         Raises:
             ArtifactError: no such group, or a file was changed.
@@ -143,7 +151,7 @@ class Artifact:
             raise ArtifactError(f"no member group {group!r}; this artifact has {', '.join(self.groups)}")
         self.verify(f"{group}/")
         model = self.manifest.language_model
-        return load_fitted(group, self.path / group, model, threads=threads, device=device)
+        return load_fitted(group, self.path / group, model, threads=threads, device=device, limits=limits)
 
     def load_panel(self, *, threads: int = 1, device: str | None = None) -> Panel:
         """All groups in this process, joined."""

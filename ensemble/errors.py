@@ -27,3 +27,7 @@ class ArtifactError(EnsembleError):
 
 class MemberUnavailableError(EnsembleError):
     """A member cannot score now (endpoint down, model not loaded); the verdict must go on without it."""
+
+
+class UnansweredTextError(MemberUnavailableError):
+    """A member cannot score this one text, as an endpoint may refuse to read it; others may be scored."""

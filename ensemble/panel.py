@@ -111,8 +111,9 @@ def fit_joint(
     """Fits one ridge logistic regression on the members' logits for every subset of members.
 
     Args:
-        probabilities: calibrated P(yes), shape (n, members), without nan.
-        labels: 0 or 1, shape (n,), both present; rows that no member was trained on.
+        probabilities: calibrated P(yes), shape (n, members); nan where a member was not asked, which leaves the row out
+            for the subsets with that member.
+        labels: 0 or 1, shape (n,), both present among the rows that all were asked; rows that no member was trained on.
         members: names of the columns.
         deployed: the member whose failures are hunted.
         threshold: probability from which a text is flagged.
@@ -122,7 +123,7 @@ def fit_joint(
     """
     if len(members) > MAX_MEMBERS:
         raise InputError(f"{len(members)} members; the limit is {MAX_MEMBERS}", field="members")
-    if len(np.unique(labels)) < 2:
+    if len(np.unique(labels[~np.isnan(probabilities).any(axis=1)])) < 2:
         raise InputError("fitting the panel needs rows of both labels", field="label")
     logits = logit(probabilities)
     subsets = [
@@ -136,7 +137,8 @@ def fit_joint(
 def _fit_subset(logits: FloatArray, labels: FloatArray, members: tuple[str, ...]) -> Weights:
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=1.0, max_iter=1000).fit(logits, labels)
+    known = ~np.isnan(logits).any(axis=1)
+    model = LogisticRegression(C=1.0, max_iter=1000).fit(logits[known], labels[known])
     return Weights(
         members=members, coefficients=tuple(map(float, model.coef_[0])), intercept=float(model.intercept_[0])
     )

@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 from ensemble.artifacts import current_artifact
+from ensemble.members.specs import JudgeSpec
 from ensemble.scorer import Scorer
 from ensemble.tasks.task import load_task
 from service.config import GroupConfig, validate_config
@@ -28,18 +29,27 @@ def build_app(args: dict[str, Any]) -> Any:
     task = load_task(config.task).name
     artifact = current_artifact(task)
     members = {group: artifact.members(group) for group in artifact.groups}
+    judge = config.panel.judge
+    limits = judge if judge is not None and judge.remote else None
     scorers = {
-        group: bind_scorer(group, partial(load_scorer, task, group, config.group(group)), config.group(group), columns)
+        group: bind_scorer(group, partial(load_scorer, task, group, settings, limits), settings, columns)
         for group, columns in members.items()
+        for settings in (config.group(group),)
     }
     return bind_ingress(config, artifact.joint, members, scorers)
 
 
-def load_scorer(task: str, group: str, settings: GroupConfig) -> Scorer:
+def load_scorer(task: str, group: str, settings: GroupConfig, limits: JudgeSpec | None = None) -> Scorer:
     """A group's scorer from the artifact in use on this machine.
+
+    Args:
+        task: its name.
+        group: one of the artifact's.
+        settings: of that group.
+        limits: what a remote judge goes by; None = as when it was prepared.
 
     Raises:
         ArtifactError: none is prepared here.
     """
     device = "cuda" if settings.num_gpus > 0 else None
-    return current_artifact(task).load_scorer(group, threads=settings.threads, device=device)
+    return current_artifact(task).load_scorer(group, threads=settings.threads, device=device, limits=limits)

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from ensemble.errors import MemberUnavailableError
+from ensemble.errors import MemberUnavailableError, UnansweredTextError
 from ensemble.scorer import FloatArray
 from ensemble.text import Text
 from service.errors import OverloadedError
@@ -153,6 +153,8 @@ class Batcher:
         started = time.perf_counter()
         try:
             rows = await self.run(lambda: self._score(texts))
+        except UnansweredTextError as error:
+            await self._isolate(packed, error)
         except MemberUnavailableError as error:
             self._fail(packed, error)
         except Exception as error:  # noqa: BLE001 - whatever one text does to the scorer, the others must not pay for it
@@ -165,7 +167,9 @@ class Batcher:
 
     async def _isolate(self, packed: list[tuple[_Request, Sequence[Text]]], error: Exception) -> None:
         if len(packed) == 1:
-            self._fail(packed, MemberUnavailableError(f"scoring failed: {type(error).__name__}: {error}"))
+            known = isinstance(error, MemberUnavailableError)
+            said = error if known else MemberUnavailableError(f"scoring failed: {type(error).__name__}: {error}")
+            self._fail(packed, said)
             return
         for one in packed:
             await self._pass([one])

@@ -84,6 +84,8 @@ DEFAULT_GROUPS: Mapping[str, Mapping[str, Any]] = {
     "keyword": {},
     # Two texts a second are the slowest seen (90-word passages, one busy core): 256 of them must make the deadline.
     "language_model": {"num_cpus": 0.5, "threads": 2, "deadline_seconds": 130.0, "max_batch_size": 32},
+    # Above the judge's own deadline for a question, so that a late answer to a single text is not thrown away.
+    "remote_judge": {"deadline_seconds": 60.0, "max_batch_size": 32},
 }
 """Settings of the default groups where they differ from `GroupConfig`; a file overrides single fields of them."""
 

@@ -11,6 +11,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
+from ensemble.members.cost import Spent
 from miners.queue.types import Counts
 
 Kind = Literal["counter", "gauge", "histogram"]
@@ -55,6 +56,19 @@ QUEUE_LEASES = Metric("hungjury_queue_leases", "gauge", "Leases so far: granted,
 QUEUE_ANSWERS = Metric("hungjury_queue_answers", "gauge", "Answers so far.")
 QUEUE_RATERS = Metric("hungjury_queue_raters", "gauge", "Raters that have answered.")
 FINDINGS = Metric("hungjury_findings", "gauge", "Findings so far, FN or FP.", ("kind",))
+JUDGE_REQUESTS = Metric(
+    "hungjury_judge_requests",
+    "counter",
+    "Requests to a remote judge: answered, failed; retry: repeats.",
+    ("member", "kind"),
+)
+JUDGE_TOKENS = Metric(
+    "hungjury_judge_tokens", "counter", "Tokens of a remote judge: input, cached, output.", ("member", "kind")
+)
+JUDGE_SECONDS = Metric(
+    "hungjury_judge_request_seconds", "counter", "Seconds of requests to a remote judge.", ("member",)
+)
+JUDGE_COST = Metric("hungjury_judge_cost", "counter", "Cost of a remote judge, in its prices' currency.", ("member",))
 QUEUE_UP = Metric("hungjury_queue_up", "gauge", "1 where the queue's store answers, 0 where not.")
 
 ALL: Final = (
@@ -68,6 +82,10 @@ ALL: Final = (
     DISAGREEMENT,
     GENERATED,
     GROUP_UP,
+    JUDGE_REQUESTS,
+    JUDGE_TOKENS,
+    JUDGE_SECONDS,
+    JUDGE_COST,
     REFUSED,
     QUEUE_ITEMS,
     QUEUE_LEASED,
@@ -189,6 +207,22 @@ def publish_counts(metrics: Metrics, counts: Counts) -> None:
     metrics.set(QUEUE_RATERS, counts.raters)
     metrics.set(FINDINGS, counts.findings_fn, kind="FN")
     metrics.set(FINDINGS, counts.findings_fp, kind="FP")
+
+
+def publish_spent(metrics: Metrics, spent: Spent, member: str) -> None:
+    """What a remote judge used since the last time; cached tokens are counted apart from other input."""
+    requests = {"answered": spent.requests - spent.failures, "failed": spent.failures, "retry": spent.retries}
+    for kind, count in requests.items():
+        metrics.add(JUDGE_REQUESTS, count, member=member, kind=kind)
+    tokens = {
+        "input": spent.input_tokens - spent.cached_tokens,
+        "cached": spent.cached_tokens,
+        "output": spent.output_tokens,
+    }
+    for kind, count in tokens.items():
+        metrics.add(JUDGE_TOKENS, count, member=member, kind=kind)
+    metrics.add(JUDGE_SECONDS, spent.seconds, member=member)
+    metrics.add(JUDGE_COST, spent.cost, member=member)
 
 
 def _tags(metric: Metric, key: tuple[str, ...]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from ensemble.members.cost import Spent
 from ensemble.panel import Joint, order_members
 from ensemble.scorer import FloatArray, Member
 from ensemble.text import Text
@@ -34,20 +35,27 @@ class GroupScores:
         members: who stands behind the columns.
         seconds: spent in forward passes.
         batches: sizes of those passes, in texts.
+        spent: what the group's replica used of an endpoint since its last answer; None for a group without one.
     """
 
     scores: FloatArray
     members: tuple[Member, ...]
     seconds: float
     batches: tuple[int, ...]
+    spent: Spent | None = None
 
 
 @dataclass(frozen=True)
 class GroupRefusal:
-    """A group's refusal, as a value: an exception would lose its type on the way and fill the logs."""
+    """A group's refusal, as a value: an exception would lose its type on the way and fill the logs.
+
+    Attributes:
+        spent: as of `GroupScores`.
+    """
 
     reason: Reason
     message: str
+    spent: Spent | None = None
 
 
 Ask = Callable[[Sequence[WireText]], Awaitable[GroupScores | GroupRefusal]]
@@ -61,6 +69,7 @@ class Group:
         ask: scores texts; cancelling it gives the work up.
         down: set while no replica answers; then nobody waits for it.
         answered: whether it has ever scored a text.
+        needed: whether the service is ready only once it has; an endpoint that is dead must not hold up the rest.
     """
 
     name: str
@@ -69,6 +78,7 @@ class Group:
     ask: Ask
     down: asyncio.Event = field(default_factory=asyncio.Event)
     answered: bool = False
+    needed: bool = True
 
 
 class ServicePanel:
@@ -101,13 +111,18 @@ class ServicePanel:
         return verdicts
 
     async def probe(self, group: Group) -> bool:
-        """Asks a group for one text and notes that it has answered."""
+        """Asks a group for one text and notes that it has answered; one that is not needed only has to be there."""
+        if not group.needed:
+            group.answered = True
+            return True
         group.answered = isinstance(await self._ask(group, [("ready", "")]), GroupScores) or group.answered
         return group.answered
 
     async def _ask(self, group: Group, texts: Sequence[WireText]) -> GroupScores | GroupRefusal:
         started = time.perf_counter()
         answer = await _within(group, texts)
+        if answer.spent is not None:
+            m.publish_spent(self._metrics, answer.spent, group.members[0].name)
         if isinstance(answer, GroupRefusal):
             self._metrics.add(m.FAILURES, group=group.name, reason=answer.reason)
             return answer

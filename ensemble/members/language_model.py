@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ensemble.errors import ArtifactError, InputError
 from ensemble.members.generation import sample
+from ensemble.members.hub import only_local
 from ensemble.members.padding import last_states, pooled_states
 from ensemble.members.prefix_cache import Prefix, RecordingCache
 from ensemble.members.specs import Precision
@@ -92,11 +93,14 @@ class LanguageModel:
         chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
         precision: Precision = dtype or ("float32" if chosen == "cpu" else "bfloat16")
         source = str(path_or_hub_id)
+        local = only_local(source)
         try:
             digest = fingerprint(source, precision)
-            tokenizer = AutoTokenizer.from_pretrained(source)
+            tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
             with _quiet_progress():
-                model = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, precision))
+                model = AutoModelForCausalLM.from_pretrained(
+                    source, dtype=getattr(torch, precision), local_files_only=local
+                )
         except (OSError, ValueError) as error:
             raise ArtifactError(
                 f"cannot load the language model {source!r}: {error}; "

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ensemble.errors import ArtifactError
 from ensemble.home import models_dir
+from ensemble.members.specs import REMOTE_GROUP, JudgeSpec
 from ensemble.scorer import Scorer
 
 Loader = Callable[["str | None", Path, int, "str | None"], Scorer]
@@ -14,7 +15,13 @@ Loader = Callable[["str | None", Path, int, "str | None"], Scorer]
 
 
 def load_fitted(
-    group: str, directory: Path, language_model: str | None, *, threads: int = 1, device: str | None = None
+    group: str,
+    directory: Path,
+    language_model: str | None,
+    *,
+    threads: int = 1,
+    device: str | None = None,
+    limits: JudgeSpec | None = None,
 ) -> Scorer:
     """Loads a group from its folder.
 
@@ -24,13 +31,16 @@ def load_fitted(
         language_model: a folder of `models_dir`, another folder, or a hub id; for groups that read with one.
         threads: threads of one forward pass.
         device: "cuda", or None for the CPU.
+        limits: what a remote judge goes by now; None = as when it was prepared.
 
     Raises:
         ArtifactError: nothing can load such a group, or its files are damaged.
     """
+    if group == REMOTE_GROUP:
+        return _remote_judge(directory, limits)
     loader = _LOADERS.get(group)
     if loader is None:
-        raise ArtifactError(f"no member group is called {group!r}; known are {', '.join(_LOADERS)}")
+        raise ArtifactError(f"no member group is called {group!r}; known are {', '.join([*_LOADERS, REMOTE_GROUP])}")
     return loader(language_model, directory, threads, device)
 
 
@@ -52,10 +62,10 @@ def _language_model(model: str | None, directory: Path, threads: int, device: st
     return LanguageModelScorer.load(_location(model), directory, threads=threads, device=device)
 
 
-def _remote_judge(_: str | None, directory: Path, _threads: int, _device: str | None) -> Scorer:
+def _remote_judge(directory: Path, limits: JudgeSpec | None) -> Scorer:
     from ensemble.members.remote_judge import RemoteJudge
 
-    return RemoteJudge.load(directory)
+    return RemoteJudge.load(directory, limits=limits)
 
 
 def _location(name: str | None) -> str:
@@ -69,5 +79,4 @@ _LOADERS: Mapping[str, Loader] = {
     "encoder": _encoder,
     "keyword": _keyword,
     "language_model": _language_model,
-    "remote_judge": _remote_judge,
 }

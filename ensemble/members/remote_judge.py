@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import random
-import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ensemble.calibration import Platt
 from ensemble.errors import ArtifactError, MemberUnavailableError
-from ensemble.members.answers import preference
+from ensemble.home import home
+from ensemble.members.answers import OtherFormError, read_choice
+from ensemble.members.cost import CostMeter, Ledger, Spent
 from ensemble.members.hashing import version_of
 from ensemble.members.prompts import Prompt, windows
+from ensemble.members.remote_answers import KeptAnswers
+from ensemble.members.remote_client import RefusedError, RemoteClient
+from ensemble.members.remote_request import LADDERS, WORDING, Form, request
 from ensemble.members.specs import JudgeSpec
 from ensemble.scorer import FloatArray, Member
 from ensemble.text import Text
@@ -26,9 +27,8 @@ from ensemble.text import Text
 KIND = "judge"
 FILE = "judge/judge.json"
 
-_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.25, 8.0
-_PROBABLE_WORDS = 20
-_SYSTEM = "You continue the text with one word and nothing else."
+_FORM_REFUSED = (400, 422)
+"""How endpoints refuse a field that they do not know or a value beyond their limit."""
 
 
 class RemoteJudgeFile(BaseModel):
@@ -37,20 +37,22 @@ class RemoteJudgeFile(BaseModel):
     Attributes:
         spec: where and how it is asked.
         prompt: what it is asked.
+        form: of the answers that it was calibrated on; no other is taken, as its numbers would mean something else.
         calibration: on the calibration split.
-        version: over endpoint, model, prompt and calibration; not over limits such as time-outs.
+        version: over endpoint, model, prompt, form and calibration; not over limits such as time-outs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     spec: JudgeSpec
     prompt: Prompt
+    form: Form = "logprobs"
     calibration: Platt
     version: str = ""
 
     def versioned(self) -> RemoteJudgeFile:
         """The same with its version filled in."""
-        asked = [str(self.spec.endpoint), self.spec.endpoint_model, self.spec.api]
+        asked = [str(self.spec.endpoint), self.spec.endpoint_model, self.spec.api, self.form, WORDING]
         parts = [asked, self.prompt.model_dump(mode="json"), self.calibration.model_dump()]
         return self.model_copy(update={"version": version_of(parts)})
 
@@ -60,31 +62,29 @@ class RemoteModel:
 
     Args:
         spec: with an endpoint.
-
-    Raises:
-        MemberUnavailableError: the environment variable for the key is not set.
+        kept: answers that need not be paid for again; None = every question is asked.
     """
 
-    def __init__(self, spec: JudgeSpec) -> None:
-        self._spec = spec
-        self._client = httpx.Client(
-            base_url=str(spec.endpoint).rstrip("/") + "/", headers=_headers(spec), timeout=spec.timeout_seconds
-        )
+    def __init__(self, spec: JudgeSpec, *, kept: KeptAnswers | None = None) -> None:
+        self._spec, self.kept = spec, kept
+        self.meter = CostMeter(spec, Ledger.of(spec, home() / "spent"))
+        self._client = RemoteClient(spec, self.meter)
         self._pool = ThreadPoolExecutor(spec.concurrency, thread_name_prefix="remote-judge")
-        self._closing = threading.Event()
 
-    def preferences(self, prompt: Prompt, texts: Sequence[Text]) -> FloatArray:
+    def preferences(self, prompt: Prompt, texts: Sequence[Text], form: Form) -> FloatArray:
         """How much the model prefers yes, highest over each text's windows, shape (len(texts),).
 
-        In nats where the endpoint tells probabilities of words; else 1 for a written yes, -1 for no, 0 for neither.
+        In nats where `form` is log-probabilities; else 1 for a yes, -1 for a no, 0 for neither.
 
         Raises:
             MemberUnavailableError: closed, or an answer could not be had after all retries.
+            OtherFormError: the endpoint does not answer in this form.
+            RefusedError: it refuses a question; perhaps because of the form.
         """
-        if self._closing.is_set():
+        if self._client.closed:
             raise MemberUnavailableError("the remote judge was closed")
         pieces = [(row, piece) for row, text in enumerate(texts) for piece in windows(text)]
-        futures = [self._pool.submit(self._ask, prompt, piece) for _, piece in pieces]
+        futures = [self._pool.submit(self._ask, prompt, piece, form) for _, piece in pieces]
         highest = np.full(len(texts), -np.inf)
         try:
             for (row, _), future in zip(pieces, futures, strict=True):
@@ -94,44 +94,45 @@ class RemoteModel:
                 future.cancel()
         return highest
 
+    def best_form(self, prompt: Prompt, text: Text) -> Form:
+        """The best form that the endpoint answers a text in.
+
+        Raises:
+            MemberUnavailableError: none.
+        """
+        refusals = []
+        for form in LADDERS[self._spec.api]:
+            try:
+                self.preferences(prompt, [text], form)
+            except OtherFormError as error:
+                refusals.append(f"{form}: {error}")
+            except RefusedError as error:
+                if error.status not in _FORM_REFUSED:
+                    raise
+                refusals.append(f"{form}: {error}")
+            else:
+                return form
+        raise MemberUnavailableError(f"the endpoint answers in no form; {'; '.join(refusals)}")
+
     def close(self) -> None:
         """Gives connections and threads back; waits for no retry."""
-        self._closing.set()
-        self._pool.shutdown(cancel_futures=True)
         self._client.close()
+        self._pool.shutdown(cancel_futures=True)
+        self.meter.close()
 
-    def _ask(self, prompt: Prompt, text: Text) -> float:
-        path, body = _request(self._spec, prompt.full(text))
-        answer = self._post(path, body)
-        try:
-            return preference(answer["choices"][0], prompt.yes, prompt.no)
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise MemberUnavailableError(f"{self._client.base_url}{path} gave no usable answer: {error!r}") from error
+    def _ask(self, prompt: Prompt, text: Text, form: Form) -> float:
+        path, body = request(self._spec, prompt, text, form)
+        known = self.kept.get(body) if self.kept is not None else None
+        if known is not None:
+            return known
 
-    def _post(self, path: str, body: dict[str, Any]) -> Any:
-        for attempt in range(self._spec.retries + 1):
-            final = attempt == self._spec.retries
-            try:
-                response = self._client.post(path, json=body)
-            except httpx.TransportError as error:
-                if final:
-                    raise MemberUnavailableError(f"{self._client.base_url} cannot be reached: {error!r}") from error
-                self._wait(attempt, None)
-                continue
-            if response.is_success:
-                return _json(response)
-            if final or not _passing(response.status_code):
-                raise MemberUnavailableError(f"{response.url} answered {response.status_code}: {response.text[:200]}")
-            self._wait(attempt, response.headers.get("retry-after"))
-        raise MemberUnavailableError(f"{self._client.base_url} gave no answer")
+        def read(answer: Any) -> float:
+            return read_choice(answer["choices"][0], prompt.yes, prompt.no, form)
 
-    def _wait(self, attempt: int, retry_after: str | None) -> None:
-        """Full jitter (each client waits anywhere up to a doubling bound), but no less than the server asks for."""
-        bound = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2**attempt)
-        asked = float(retry_after) if retry_after and retry_after.isdigit() else 0.0
-        seconds = min(_LONGEST_WAIT_SECONDS, asked) + random.uniform(0, bound)
-        if self._closing.wait(seconds):
-            raise MemberUnavailableError("the remote judge was closed")
+        found = self._client.ask(path, body, read)
+        if self.kept is not None:
+            self.kept.put(body, found)
+        return found
 
 
 class RemoteJudge:
@@ -139,22 +140,21 @@ class RemoteJudge:
 
     Args:
         file: prompt, calibration and endpoint.
+        limits: what limits, prices and key to go by; None = as when it was prepared.
     """
 
-    def __init__(self, file: RemoteJudgeFile) -> None:
-        self._file, self._model = file, RemoteModel(file.spec)
+    def __init__(self, file: RemoteJudgeFile, *, limits: JudgeSpec | None = None) -> None:
+        self.spec = file.spec if limits is None else file.spec.limited_as(limits)
+        self._file, self._model = file, RemoteModel(self.spec)
 
     @classmethod
-    def load(cls, directory: Path) -> RemoteJudge:
-        """Reads `judge/judge.json` of a group's folder.
+    def load(cls, directory: Path, *, limits: JudgeSpec | None = None) -> RemoteJudge:
+        """Reads `judge/judge.json` of a group's folder; see the class.
 
         Raises:
             ArtifactError: it is missing or cannot be read.
         """
-        try:
-            return cls(RemoteJudgeFile.model_validate_json((directory / FILE).read_bytes()))
-        except (OSError, ValidationError) as error:
-            raise ArtifactError(f"cannot read {directory / FILE}: {error}; prepare the task again") from error
+        return cls(read_file(directory), limits=limits)
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -165,39 +165,37 @@ class RemoteJudge:
         """Calibrated P(yes), shape (len(texts), 1).
 
         Raises:
-            MemberUnavailableError: the endpoint did not answer.
+            MemberUnavailableError: the endpoint did not answer, or not in the form that was calibrated.
         """
-        return self._file.calibration(self._model.preferences(self._file.prompt, texts))[:, None]
+        try:
+            raw = self._model.preferences(self._file.prompt, texts, self._file.form)
+        except OtherFormError as error:
+            raise MemberUnavailableError(
+                f"{self._file.spec.endpoint} no longer answers as it was calibrated ({self._file.form}): {error}; "
+                "prepare the task again"
+            ) from error
+        return self._file.calibration(raw)[:, None]
+
+    def keep_answers(self, kept: KeptAnswers | None) -> None:
+        """Looks answers up there first and keeps new ones there; None = no longer."""
+        self._model.kept = kept
+
+    def take_spent(self) -> Spent:
+        """What was used since the last call."""
+        return self._model.meter.take()
 
     def close(self) -> None:
         """Gives connections and threads back."""
         self._model.close()
 
 
-def _headers(spec: JudgeSpec) -> dict[str, str]:
-    if spec.api_key_env is None:
-        return {}
-    key = os.environ.get(spec.api_key_env)
-    if not key:
-        raise MemberUnavailableError(f"the environment variable {spec.api_key_env} holds no key for {spec.endpoint}")
-    return {"Authorization": f"Bearer {key}"}
+def read_file(directory: Path) -> RemoteJudgeFile:
+    """`judge/judge.json` of a group's folder.
 
-
-def _request(spec: JudgeSpec, content: str) -> tuple[str, dict[str, Any]]:
-    common = {"model": spec.endpoint_model, "max_tokens": 4, "temperature": 0}
-    if spec.api == "completions":
-        return "completions", common | {"prompt": content, "logprobs": _PROBABLE_WORDS}
-    messages = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": content}]
-    return "chat/completions", common | {"messages": messages, "logprobs": True, "top_logprobs": _PROBABLE_WORDS}
-
-
-def _passing(status: int) -> bool:
-    """Whether a refusal may pass by itself."""
-    return status in (408, 429) or status >= 500
-
-
-def _json(response: httpx.Response) -> Any:
+    Raises:
+        ArtifactError: it is missing or cannot be read.
+    """
     try:
-        return response.json()
-    except ValueError as error:
-        raise MemberUnavailableError(f"{response.url} answered something that is not JSON") from error
+        return RemoteJudgeFile.model_validate_json((directory / FILE).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise ArtifactError(f"cannot read {directory / FILE}: {error}; prepare the task again") from error

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Precision = Literal["float32", "bfloat16"]
+
+REMOTE_GROUP = "remote_judge"
+"""The member group of a judge behind an endpoint."""
+
+Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""In whatever currency the prices are given in."""
 
 
 class _Spec(BaseModel):
@@ -27,6 +34,14 @@ class JudgeSpec(_Spec):
         concurrency: most requests under way at once.
         timeout_seconds: of one attempt.
         retries: further attempts after a refusal for load (429), a server error (5xx) or a broken connection.
+        deadline_seconds: of all attempts at one question together, pauses included.
+        breaker_failures: questions in a row without an answer after which the endpoint is left alone.
+        breaker_seconds: for how long; then one question in the background finds out whether it is back.
+        price_per_million_input, price_per_million_output: of tokens; None = not metered in money.
+        price_per_million_cached: of input tokens that the endpoint had cached; None = as other input.
+        budget, budget_per_day: what may be spent on this endpoint and model from this state directory, in all and on
+            one day (UTC), preparation included; when it is spent the judge is unavailable. None = no limit.
+        calibration_rows: most labelled rows asked for calibration, and most asked for the measurement after it.
     """
 
     kind: Literal["judge"] = "judge"
@@ -40,6 +55,22 @@ class JudgeSpec(_Spec):
     concurrency: int = Field(default=8, ge=1, le=256)
     timeout_seconds: float = Field(default=30.0, gt=0)
     retries: int = Field(default=3, ge=0, le=10)
+    deadline_seconds: float = Field(default=45.0, gt=0)
+    breaker_failures: int = Field(default=3, ge=1, le=100)
+    breaker_seconds: float = Field(default=30.0, gt=0)
+    price_per_million_input: Money | None = None
+    price_per_million_output: Money | None = None
+    price_per_million_cached: Money | None = None
+    budget: Money | None = None
+    budget_per_day: Money | None = None
+    calibration_rows: int = Field(default=400, ge=20)
+
+    @field_validator("endpoint")
+    @classmethod
+    def _holds_no_secret(cls, endpoint: AnyHttpUrl | None) -> AnyHttpUrl | None:
+        if endpoint is not None and (endpoint.username or endpoint.password or endpoint.query):
+            raise ValueError("an endpoint holds no user, password or query; name the key's variable in api_key_env")
+        return endpoint
 
     @model_validator(mode="after")
     def _one_source(self) -> JudgeSpec:
@@ -51,10 +82,42 @@ class JudgeSpec(_Spec):
             raise ValueError("endpoint_model and api_key_env mean nothing without endpoint")
         return self
 
+    @model_validator(mode="after")
+    def _budget_has_prices(self) -> JudgeSpec:
+        limited = self.budget is not None or self.budget_per_day is not None
+        if limited and (self.price_per_million_input is None or self.price_per_million_output is None):
+            raise ValueError("a budget needs price_per_million_input and price_per_million_output")
+        return self
+
+    def fitted_by(self) -> dict[str, Any]:
+        """What the fit depends on, as JSON: all but the limits, prices and the name of the key's variable."""
+        known: dict[str, Any] = self.model_dump(mode="json", exclude=set(_LATER_LIMITS))
+        return {**known, **_LIMITS, **({"calibration_rows": self.calibration_rows} if self.remote else {})}
+
+    def limited_as(self, other: JudgeSpec) -> JudgeSpec:
+        """The same judge under another one's limits, prices and key."""
+        return self.model_copy(update={name: getattr(other, name) for name in (*_LIMITS, *_LATER_LIMITS)})
+
     @property
     def remote(self) -> bool:
         """Whether the model runs elsewhere; there is then no hidden state and no probe."""
         return self.endpoint is not None
+
+
+_LIMITS: Mapping[str, Any] = {"api_key_env": None, "concurrency": 8, "timeout_seconds": 30.0, "retries": 3}
+"""What may change without a new fit. These are written as they were by default, so that older artifacts still fit."""
+
+_LATER_LIMITS = (
+    "deadline_seconds",
+    "breaker_failures",
+    "breaker_seconds",
+    "price_per_million_input",
+    "price_per_million_output",
+    "price_per_million_cached",
+    "budget",
+    "budget_per_day",
+    "calibration_rows",
+)
 
 
 class ProbeSpec(_Spec):
@@ -99,6 +162,10 @@ class MemberSpecs(_Spec):
         if self.deployed not in names:
             raise ValueError(f"deployed names no member; there are {', '.join(names)}")
         return self
+
+    def fitted_by(self) -> dict[str, Any]:
+        """What fitting the members depends on, as JSON; see `JudgeSpec.fitted_by`."""
+        return self.model_dump(mode="json") | {"judge": self.judge and self.judge.fitted_by()}
 
 
 DEFAULT_MEMBERS = MemberSpecs()

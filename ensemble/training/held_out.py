@@ -32,18 +32,19 @@ class HeldOut:
     Attributes:
         rows: the n rows.
         members: names of the columns.
-        scores: P(yes), shape (n, members), without nan.
+        scores: P(yes), shape (n, members); nan where a member has no such score of a row, as its prompt shows it, or as
+            asking costs money.
     """
 
     rows: tuple[LabelledText, ...]
     members: tuple[str, ...]
     scores: FloatArray
 
-    @classmethod
-    def of(cls, rows: Sequence[LabelledText], members: Sequence[str], scores: FloatArray) -> HeldOut:
-        """Leaves out the rows that some member could not be asked about, as a prompt shows them (nan)."""
-        known = np.flatnonzero(~np.isnan(scores).any(axis=1))
-        return cls(tuple(rows[int(place)] for place in known), tuple(members), scores[known])
+    @property
+    def complete(self) -> HeldOut:
+        """The rows of which every member has a score."""
+        known = np.flatnonzero(~np.isnan(self.scores).any(axis=1))
+        return HeldOut(tuple(self.rows[int(place)] for place in known), self.members, self.scores[known])
 
     @property
     def labels(self) -> FloatArray:

@@ -9,25 +9,20 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from ensemble.calibration import fit_platt
-from ensemble.errors import ArtifactError, InputError
 from ensemble.home import models_dir
 from ensemble.members.gguf_import import prepare_default_model
 from ensemble.members.language_model import LanguageModel
-from ensemble.members.prompts import PROMPTS_FILE, Prompt, general_prompts, task_prompts
-from ensemble.members.remote_judge import FILE as REMOTE_FILE
-from ensemble.members.remote_judge import RemoteJudgeFile, RemoteModel
-from ensemble.members.specs import JudgeSpec, ProbeSpec
+from ensemble.members.prompts import PROMPTS_FILE, Prompt, task_prompts
+from ensemble.members.specs import REMOTE_GROUP, JudgeSpec, ProbeSpec
 from ensemble.scorer import FloatArray
 from ensemble.tasks.task import Task
 from ensemble.training.answer_words import answer_words
-from ensemble.training.held_out import held_out_rows
 from ensemble.training.judge_fit import fit_judge
 from ensemble.training.probe_fit import candidate_layers, fit_probe
+from ensemble.training.remote_fit import fit_remote
 from ensemble.training.row_reader import Progress, RowReader
 
 LOCAL_GROUP = "language_model"
-REMOTE_GROUP = "remote_judge"
 
 
 @dataclass(frozen=True)
@@ -79,7 +74,7 @@ def prepare_judges(
     """
     scores: dict[str, FloatArray] = {}
     if specs.judge is not None and specs.judge.remote:
-        scores[REMOTE_GROUP] = _prepare_remote(directory / REMOTE_GROUP, task, specs.judge, progress)
+        scores[REMOTE_GROUP] = fit_remote(directory / REMOTE_GROUP, task, specs.judge, progress)
     local = specs.judge if specs.judge is not None and not specs.judge.remote else None
     if local is None and specs.probe is None:
         return PreparedJudges(None, scores)
@@ -114,28 +109,3 @@ def _candidates(model: LanguageModel, task: Task) -> list[Prompt]:
     if (task.path / PROMPTS_FILE).is_file():
         return prompts
     return [p.model_copy(update={"words": answer_words(model, p, task, task.rows("train"))}) for p in prompts]
-
-
-def _prepare_remote(directory: Path, task: Task, spec: JudgeSpec, progress: Progress) -> FloatArray:
-    """Asks the plain question, since wordings that suit a small model do not suit a chat model.
-
-    Only the rows that calibrate are asked: answers may cost money there, so nothing is chosen on others.
-    """
-    prompt = general_prompts(task.header.question, task.few_shot)[-1]
-    rows = held_out_rows(task)
-    step = "asking the remote judge"
-    progress(step, 0.0)
-    model = RemoteModel(spec)
-    try:
-        raw = model.preferences(prompt, rows)
-    finally:
-        model.close()
-    try:
-        platt = fit_platt(raw, [row.label for row in rows])
-    except InputError as error:
-        raise ArtifactError(f"the remote judge cannot be calibrated: {error}") from error
-    file = RemoteJudgeFile(spec=spec, prompt=prompt, calibration=platt).versioned()
-    (directory / REMOTE_FILE).parent.mkdir(parents=True, exist_ok=True)
-    (directory / REMOTE_FILE).write_text(file.model_dump_json(indent=1), encoding="utf-8")
-    progress(step, 1.0)
-    return platt(raw)[:, None]

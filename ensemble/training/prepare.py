@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import shutil
 import tempfile
@@ -29,6 +28,7 @@ from ensemble.scorer import FloatArray, Scorer
 from ensemble.tasks.task import Task
 from ensemble.training.apart import Apart
 from ensemble.training.held_out import HeldOut, held_out_rows
+from ensemble.training.remote_fit import measurable
 from ensemble.training.steps import Steps
 from ensemble.training_record import TrainingRecord
 
@@ -99,7 +99,7 @@ def _prepare_in(
     (directory / JOINT).write_text(joint.model_dump_json(indent=1), encoding="utf-8")
     metrics = measured(fitted, joint, task, progress)
     Steps(directory).clear()
-    return seal(directory, manifest_of(task, fitted, fingerprint=fingerprint, seed=seed, metrics=metrics))
+    return seal(directory, manifest_of(task, fitted, specs, fingerprint=fingerprint, seed=seed, metrics=metrics))
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def fit_members(directory: Path, task: Task, specs: MemberSpecs, *, seed: int, p
     scorers = _load(directory, language_model)
     columns = np.column_stack([np.array(steps.recall(held_out_step(group)), dtype=np.float64) for group in scorers])
     names = tuple(member.name for scorer in scorers.values() for member in scorer.members)
-    return Fitted(scorers, language_model, HeldOut.of(held_out_rows(task), names, columns))
+    return Fitted(scorers, language_model, HeldOut(tuple(held_out_rows(task)), names, columns))
 
 
 def _encoder_step(steps: Steps, task: Task, seed: int, *, progress: Callable[[float], None]) -> None:
@@ -236,9 +236,13 @@ def fit_panel(fitted: Fitted, deployed: str, *, threshold: float, progress: Prog
 def measured(fitted: Fitted, joint: Joint, task: Task, progress: Progress) -> dict[str, Any]:
     """The report on the test rows, else on the held-out scores, as plain JSON; closes the members."""
     progress("measuring", 0.0)
-    panel, rows = Panel(list(fitted.scorers.values()), joint), task.rows("test")
-    held = fitted.held_out
-    report = evaluate(panel, rows) if rows else measure(panel, held.scores, held.labels)
+    panel, tests = Panel(list(fitted.scorers.values()), joint), task.rows("test")
+    if tests:
+        with measurable(fitted.scorers.values(), tests) as rows:
+            report = evaluate(panel, rows)
+    else:
+        held = fitted.held_out.complete
+        report = measure(panel, held.scores, held.labels)
     panel.close()
     progress("measuring", 1.0)
     return report.model_dump()
@@ -247,6 +251,7 @@ def measured(fitted: Fitted, joint: Joint, task: Task, progress: Progress) -> di
 def manifest_of(
     task: Task,
     fitted: Fitted,
+    specs: MemberSpecs,
     *,
     fingerprint: str,
     seed: int,
@@ -265,6 +270,7 @@ def manifest_of(
         packages=packages(),
         made_at=datetime.now(UTC),
         training=training,
+        panel=specs.fitted_by(),
     )
 
 
@@ -282,7 +288,7 @@ def _current(task: str) -> Artifact | None:
 
 def _fingerprint(task: Task, specs: MemberSpecs, seed: int) -> str:
     files = {path.name: file_sha256(path) for path in sorted(task.path.iterdir()) if path.is_file()}
-    return version_of([RECIPE, files, json.loads(specs.model_dump_json()), seed, packages()])
+    return version_of([RECIPE, files, specs.fitted_by(), seed, packages()])
 
 
 def packages() -> dict[str, str]:

@@ -105,7 +105,7 @@ def train(
     metrics = measured(fitted, joint, given, progress)
     shown = tuple(row.id for row in examples)
     record = TrainingRecord(members=members, data=data.record, operating=operating, examples=shown)
-    manifest = manifest_of(given, fitted, fingerprint=fingerprint, seed=seed, metrics=metrics, training=record)
+    manifest = manifest_of(given, fitted, specs, fingerprint=fingerprint, seed=seed, metrics=metrics, training=record)
     steps.clear()
     artifact = seal(directory, manifest, pinned=True)
     _remove_partial(task.name)
@@ -117,7 +117,7 @@ def _ruled(
 ) -> tuple[Joint, OperatingPoint]:
     """The panel's rule with the threshold chosen, and how that does on the held-out rows."""
     joint = fit_panel(fitted, deployed, threshold=given.header.threshold, progress=progress)
-    held = fitted.held_out
+    held = fitted.held_out.complete  # a judge that costs money was asked a sample
     operating = operating_point(posterior_of(held, joint), held.labels, wanted_fnr)
     return joint.model_copy(update={"threshold": operating.threshold}), operating
 
@@ -137,7 +137,7 @@ def _fingerprint(task: Task, data: Gathered, specs: MemberSpecs, seed: int) -> s
     """Everything that the members depend on."""
     files = {name: file_sha256(task.path / name) for name in _READ_BY_FITS if (task.path / name).is_file()}
     recipe = [RECIPE, TRAINING_RECIPE]
-    return version_of([recipe, files, data.record.fingerprint, specs.model_dump(mode="json"), seed, packages()])
+    return version_of([recipe, files, data.record.fingerprint, specs.fitted_by(), seed, packages()])
 
 
 def _finished(task: str, fingerprint: str) -> Artifact | None:

@@ -29,9 +29,12 @@ def prepare(
     from ensemble.artifacts import current_artifact
     from ensemble.tasks.task import load_task
     from service.config import load_config
-    from service.supervisor.prepare import prepare_apart
+    from service.supervisor.prepare import check_panel, prepare_apart
 
-    name, panel = load_task(task).name, load_config(config).panel
+    settings = load_config(config)
+    name, panel = load_task(task).name, settings.panel
+    if not force:
+        check_panel(settings.model_copy(update={"task": task}))
     with bar("models", 1.0) as tell:
         prepare_apart(task, lambda step, done: tell(done, step), panel=panel, force=force)
     artifact = current_artifact(name)

@@ -31,12 +31,14 @@ def up(
     """Start the service; returns once it is ready to score."""
     from service.config import load_config
     from service.runtime_state import running
+    from service.supervisor.prepare import check_panel
 
     settings = load_config(config)
     if (state := running()) is not None:
         say("the service runs already")
         _show(state, as_json=as_json)
         return
+    check_panel(settings)
     if foreground:
         _stay(settings)
         return

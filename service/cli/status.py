@@ -65,6 +65,7 @@ def collect(state: RuntimeState) -> dict[str, Any]:
         "ray": state.ray.model_dump(mode="json"),
         "uptime_seconds": summary["uptime_seconds"],
         "members": _members(state, summary["metrics"]),
+        "remote_judges": _remote(summary["metrics"]),
         "queue": summary["queue"],
         "campaigns": campaigns,
     }
@@ -117,6 +118,31 @@ def _members(state: RuntimeState, metrics: dict[str, list[dict[str, Any]]]) -> l
     ]
 
 
+def _remote(metrics: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, float]]:
+    """By member, what its endpoint was used for since the service started; empty without a remote judge."""
+    from service.metrics import JUDGE_COST, JUDGE_REQUESTS, JUDGE_SECONDS, JUDGE_TOKENS
+
+    found: dict[str, dict[str, float]] = {}
+    for metric, unit in (
+        (JUDGE_REQUESTS, ""),
+        (JUDGE_TOKENS, "_tokens"),
+        (JUDGE_SECONDS, "seconds"),
+        (JUDGE_COST, "cost"),
+    ):
+        for entry in metrics.get(metric.name, []):
+            kind = entry["tags"].get("kind", "")
+            found.setdefault(entry["tags"]["member"], {})[f"{kind}{unit}"] = entry["value"]
+    return found
+
+
+def _remote_line(name: str, used: dict[str, float]) -> str:
+    told = (
+        f"{name} at its endpoint: {used['answered']:,.0f} requests answered, {used['failed']:,.0f} failed, "
+        f"{used['input_tokens'] + used['cached_tokens']:,.0f} tokens in, {used['output_tokens']:,.0f} out"
+    )
+    return f"{told}, cost {used['cost']:.4g}" if used["cost"] else told
+
+
 def _show(found: dict[str, Any]) -> None:
     put(f"up for {seconds(found['uptime_seconds'])}, task {found['task']}, state in {found['home']}")
     rows = [
@@ -131,6 +157,8 @@ def _show(found: dict[str, Any]) -> None:
         for member in found["members"]
     ]
     table("", ("member", "kind", "version", "state", "texts", "mean seconds a request"), rows)
+    for name, used in found["remote_judges"].items():
+        put(_remote_line(name, used))
     queue = found["queue"]
     put("queue: " + ", ".join(f"{queue[state]:,} {state}" for state in ("waiting", "leased", "done", "dead")))
     put(f"answers: {queue['answers']:,} from {queue['raters']:,} raters")

@@ -12,6 +12,7 @@ from ray.serve import Application
 from ray.serve.handle import DeploymentHandle
 
 from ensemble.errors import ArtifactError, MemberUnavailableError
+from ensemble.members.specs import REMOTE_GROUP
 from ensemble.panel import Joint
 from ensemble.scorer import Member
 from ensemble.tasks.task import load_task
@@ -51,7 +52,7 @@ class IngressReplica:
         self._config, self._handles, self._recorder = config, handles, Recorder()
         self._metrics = Both(self._recorder, RayMetrics())
         groups = [
-            Group(name, members[name], config.group(name).deadline_seconds, asker(handle))
+            Group(name, members[name], config.group(name).deadline_seconds, asker(handle), needed=name != REMOTE_GROUP)
             for name, handle in handles.items()
         ]
         self._panel = ServicePanel(groups, joint, self._metrics)

@@ -9,6 +9,7 @@ from ray import serve
 from ray.serve import Application
 
 from ensemble.errors import ArtifactError, MemberUnavailableError
+from ensemble.members.cost import Spent
 from ensemble.scorer import Member, Scorer
 from ensemble.text import Text
 from service.batching import Batcher
@@ -48,10 +49,15 @@ class ScorerReplica:
         try:
             found = await self._batcher.submit([Text(text, context) for text, context in texts])
         except OverloadedError as error:
-            return GroupRefusal("overloaded", str(error))
+            return GroupRefusal("overloaded", str(error), self._spent())
         except MemberUnavailableError as error:
-            return GroupRefusal("unavailable", str(error))
-        return GroupScores(found.scores, self._scorer.members, found.seconds, found.batches)
+            return GroupRefusal("unavailable", str(error), self._spent())
+        return GroupScores(found.scores, self._scorer.members, found.seconds, found.batches, self._spent())
+
+    def _spent(self) -> Spent | None:
+        """What a scorer that costs money used since the last answer, of whichever request."""
+        take = getattr(self._scorer, "take_spent", None)
+        return take() if take else None
 
     async def generate(
         self, prompts: Sequence[str], *, max_new_tokens: int, temperature: float, top_p: float, seed: int

@@ -37,7 +37,7 @@ from service.runtime_state import (
     save_state,
 )
 from service.supervisor import cluster
-from service.supervisor.prepare import prepare_apart
+from service.supervisor.prepare import key_variables, prepare_apart
 from service.supervisor.reaper import RUN_VARIABLE, end_run, start_reaper
 from service.supervisor.store import StoreKeeper
 from service.supervisor.upkeep import Upkeep
@@ -160,8 +160,7 @@ class Supervisor:
     def _start_ray(self, down: contextlib.ExitStack, session_root: Path) -> RayState:
         with self._step("ray") as say:
             down.callback(cluster.stop_ray)
-            judge = self._config.panel.judge
-            names = ["HUNGJURY_HOME", "HUNGJURY_REDIS_URL", (judge and judge.api_key_env) or ""]
+            names = ["HUNGJURY_HOME", "HUNGJURY_REDIS_URL", *key_variables(self._config)]
             worker_env = {name: os.environ[name] for name in names if name in os.environ}
             ray = cluster.start_ray(self._config, self._home, session_root, worker_env)
             say(ray.address)

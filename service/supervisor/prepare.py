@@ -14,15 +14,20 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from ensemble.errors import ArtifactError
+from ensemble.errors import ArtifactError, InputError
 from ensemble.home import home
 from ensemble.members.specs import DEFAULT_MEMBERS, MemberSpecs
+from service.config import Config
 from service.errors import StartError
 from service.profile import THREADS
 from service.runtime_state import logs_dir, run_dir
+
+if TYPE_CHECKING:
+    from ensemble.artifacts import Artifact
 
 Listener = Callable[[str, float], None]
 """Told the name of the step and how much of it is done, 0 to 1."""
@@ -41,6 +46,72 @@ def is_prepared(task: str) -> bool:
     except ArtifactError:
         return False
     return True
+
+
+def check_panel(config: Config) -> None:
+    """Refuses a configuration that asks for another panel than the one that stays in use because it was chosen.
+
+    Raises:
+        InputError: it names members that the pinned artifact was not fitted with; the message says what to do.
+    """
+    from ensemble.artifacts import current_artifact, is_pinned
+    from ensemble.tasks.task import load_task
+
+    if "panel" not in config.model_fields_set:
+        return
+    name = load_task(config.task).name
+    if not is_pinned(name):
+        return
+    artifact = current_artifact(name)
+    if other := differences(artifact, config.panel):
+        raise InputError(
+            f"panel asks for other members than artifact {artifact.path.name}, which stays in use for task {name!r} as "
+            f"it was trained or chosen ({other}); run `hungjury train` with this configuration, put an artifact with "
+            "these members into use by `hungjury artifacts use`, run `hungjury prepare --force` to fit them on the "
+            "task's seed rows, or leave panel out of the file",
+            field="panel",
+        )
+
+
+def differences(artifact: Artifact, panel: MemberSpecs) -> str:
+    """In what an artifact's members differ from those asked for, in words; empty where they do not."""
+    wanted = panel.fitted_by()
+    known = artifact.manifest.panel
+    if known is None:  # made by an older version, which kept only their names
+        has = sorted(member.name for group in artifact.groups for member in artifact.members(group))
+        wants = sorted(one["name"] for one in wanted.values() if isinstance(one, dict))
+        return "" if has == wants else f"it has {', '.join(has)}, not {', '.join(wants)}"
+    return "; ".join(f"{path}: {_shown(old)} there, {_shown(new)} here" for path, old, new in _unlike(known, wanted))
+
+
+def _unlike(known: Mapping[str, Any], wanted: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """(dotted path, there, here) of what is not the same."""
+    for name in dict.fromkeys([*known, *wanted]):
+        old, new = known.get(name), wanted.get(name)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            yield from _unlike(old, new, f"{above}{name}.")
+        elif old != new:
+            yield f"{above}{name}", old, new
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return str(value.get("name", "there"))
+    return "none" if value is None else str(value)
+
+
+def key_variables(config: Config) -> list[str]:
+    """Names of the environment variables with keys that the members in use need."""
+    from ensemble.artifacts import current_artifact
+    from ensemble.members.remote_judge import read_file
+    from ensemble.members.specs import REMOTE_GROUP
+    from ensemble.tasks.task import load_task
+
+    judges = [config.panel.judge]
+    artifact = current_artifact(load_task(config.task).name)
+    if REMOTE_GROUP in artifact.groups:  # a pinned one may have another judge than a configuration without a panel
+        judges.append(read_file(artifact.path / REMOTE_GROUP).spec)
+    return [judge.api_key_env for judge in judges if judge is not None and judge.api_key_env]
 
 
 def prepare_apart(task: str, listener: Listener, *, panel: MemberSpecs = DEFAULT_MEMBERS, force: bool = False) -> None:

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from ensemble.errors import MemberUnavailableError
+from ensemble.errors import MemberUnavailableError, UnansweredTextError
 from ensemble.text import Text
 from service.batching import Batcher
 from service.errors import OverloadedError
@@ -25,6 +25,8 @@ class Lengths:
         self.passes.append([text.text for text in texts])
         if any("poison" in text.text for text in texts):
             raise RuntimeError("cannot digest")
+        if any("unspeakable" in text.text for text in texts):
+            raise UnansweredTextError("it refuses to read a text")
         if any("down" in text.text for text in texts):
             raise MemberUnavailableError("endpoint down")
         return np.array([[len(text.text), -len(text.text)] for text in texts], dtype=float)
@@ -143,19 +145,20 @@ def test_abandoned_request_is_not_scored():
     run(scenario)
 
 
-def test_a_poisonous_text_harms_only_its_own_request():
-    """Where a pass fails, its requests are tried alone, so that one bad text costs the others nothing."""
+@pytest.mark.parametrize(("text", "said"), [("poison", "cannot digest"), ("unspeakable", "refuses to read")])
+def test_a_poisonous_text_harms_only_its_own_request(text, said):
+    """Where a pass fails over a text, its requests are tried alone, so that one bad text costs the others nothing."""
 
     async def scenario():
         scorer = Lengths()
         batcher = Batcher(scorer, max_batch_size=8)
         first = await held(scorer, batcher)
-        bad = asyncio.create_task(batcher.submit([Text("poison")]))
+        bad = asyncio.create_task(batcher.submit([Text(text)]))
         good = asyncio.create_task(batcher.submit(texts(3)))
         await asyncio.sleep(0.02)
         scorer.go.set()
         assert (await good).scores[0, 0] == 3
-        with pytest.raises(MemberUnavailableError, match="cannot digest"):
+        with pytest.raises(MemberUnavailableError, match=said):
             await bad
         await first
         batcher.close()

@@ -19,6 +19,10 @@ from ensemble.calibration import Platt
 from ensemble.home import artifacts_dir
 from ensemble.members.encoder import EncoderFile, EncoderScorer
 from ensemble.members.keyword import KeywordFile, KeywordScorer
+from ensemble.members.prompts import Prompt
+from ensemble.members.remote_judge import FILE as JUDGE
+from ensemble.members.remote_judge import RemoteJudgeFile
+from ensemble.members.specs import REMOTE_GROUP, JudgeSpec
 from ensemble.panel import fit_joint
 from ensemble.tasks.task import Lexicon, LexiconGroup
 from ensemble.text import Text
@@ -40,18 +44,36 @@ _FIT_ON = [
 ]
 
 
-def make(task: str = "injury") -> Artifact:
-    """Writes and seals the artifact into the state directory, and makes it current."""
+def make(task: str = "injury", judge: JudgeSpec | None = None) -> Artifact:
+    """Writes and seals the artifact into the state directory, and makes it current.
+
+    Args:
+        task: whose artifact it is.
+        judge: a remote judge that is a member too, as if it had been calibrated; its endpoint is not asked.
+    """
     folder = artifacts_dir(task) / ".tiny"
     _encoder(folder / "encoder")
     _keyword(folder / "keyword")
     scorers = {"encoder": EncoderScorer(folder / "encoder"), "keyword": KeywordScorer(folder / "keyword")}
     texts, labels = [text for text, _ in _FIT_ON], np.array([label for _, label in _FIT_ON])
     columns = np.hstack([scorer.score(texts) for scorer in scorers.values()])
-    joint = fit_joint(columns, labels, members=list(scorers), deployed="encoder")
-    (folder / JOINT).write_text(joint.model_dump_json())
     groups = {name: tuple((m.name, m.kind, m.version) for m in scorer.members) for name, scorer in scorers.items()}
+    if judge is not None:
+        columns = np.hstack([columns, 0.1 + 0.8 * labels[:, None]])
+        groups[REMOTE_GROUP] = _judge(folder / REMOTE_GROUP, judge)
+    names = [name for members in groups.values() for name, _, _ in members]
+    joint = fit_joint(columns, labels, members=names, deployed="encoder")
+    (folder / JOINT).write_text(joint.model_dump_json())
     return seal(folder, Manifest(task=task, fingerprint="tiny", seed=0, files={}, groups=groups))
+
+
+def _judge(folder: Path, spec: JudgeSpec) -> tuple[tuple[str, str, str], ...]:
+    """A remote judge's folder, and its member."""
+    prompt = Prompt(name="plain", item="Passage: {text}\nQuestion: is somebody hurt?\nAnswer:")
+    file = RemoteJudgeFile(spec=spec, prompt=prompt, calibration=Platt(slope=1.0, intercept=0.0)).versioned()
+    (folder / JUDGE).parent.mkdir(parents=True)
+    (folder / JUDGE).write_text(file.model_dump_json())
+    return ((spec.name, "judge", file.version),)
 
 
 def _encoder(folder: Path) -> None:

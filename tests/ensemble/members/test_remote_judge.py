@@ -1,106 +1,35 @@
-import json
-import threading
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 import numpy as np
 import pytest
+from endpoint import running_endpoint
 from pydantic import ValidationError
 
 from ensemble.calibration import Platt
 from ensemble.errors import ArtifactError, MemberUnavailableError
-from ensemble.members.answers import preference
+from ensemble.members.answers import read_choice
 from ensemble.members.prompts import Prompt
 from ensemble.members.remote_judge import FILE, RemoteJudge, RemoteJudgeFile
 from ensemble.members.specs import JudgeSpec
 from ensemble.text import Text
 
-PROMPT = Prompt(name="p", item="Text: {text}\nHurt?")
+PROMPT = Prompt(name="p", item="Passage: {text}\nQuestion: is somebody in pain?")
 HURT, WELL = Text("he broke his arm"), Text("she sang well")
 KEY = "local-test-key"
 
 
-class Endpoint(ThreadingHTTPServer):
-    """A small OpenAI-compatible server whose model says yes to whatever breaks."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/v1"
-        self.logprobs = True
-        self.refusals = []
-        self.headers_to_send = {}
-        self.delay = 0.0
-        self.raw = None
-        self.seen = []
-        self.under_way = self.most_under_way = 0
-        self.lock = threading.Lock()
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        server = self.server
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        with server.lock:
-            server.seen.append((self.path, dict(self.headers), body, time.monotonic()))
-            refusal = server.refusals.pop(0) if server.refusals else None
-            server.under_way += 1
-            server.most_under_way = max(server.most_under_way, server.under_way)
-        time.sleep(server.delay)
-        with server.lock:
-            server.under_way -= 1
-        if refusal is not None:
-            self._send(refusal, b'{"error": {"message": "not now"}}', server.headers_to_send)
-        else:
-            self._send(200, server.raw or json.dumps({"choices": [self._choice(body)]}).encode(), {})
-
-    def _choice(self, body):
-        chat = "messages" in body
-        asked = body["messages"][-1]["content"] if chat else body["prompt"]
-        last = asked.rsplit("Text:", 1)[1]
-        yes, no = (-0.1, -2.1) if "broke" in last else (-3.0, -0.5)
-        word = "Yes" if yes > no else "No"
-        told = {" Yes": yes, "No": no, "Perhaps": -9.0}
-        entries = [{"token": token, "logprob": value} for token, value in told.items()]
-        if not self.server.logprobs:
-            return {"message": {"content": f"{word}."}} if chat else {"text": f" {word}."}
-        if chat:
-            return {"message": {"content": word}, "logprobs": {"content": [{"token": word, "top_logprobs": entries}]}}
-        return {"text": word, "logprobs": {"top_logprobs": [told]}}
-
-    def _send(self, status, payload, headers):
-        self.send_response(status)
-        for name, value in {"content-length": str(len(payload)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(payload)
-
-    def log_message(self, *_):
-        """Keeps the test's output clean."""
-
-
 @pytest.fixture
 def endpoint():
-    server = Endpoint()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with running_endpoint() as server:
+        yield server
 
 
 @pytest.fixture
 def judge(endpoint):
     made = []
 
-    def make(**settings):
+    def make(form="logprobs", **settings):
         settings = {"endpoint": endpoint.url, "endpoint_model": "tiny", "retries": 2} | settings
         file = RemoteJudgeFile(
-            spec=JudgeSpec(**settings), prompt=PROMPT, calibration=Platt(slope=1.0, intercept=0.0)
+            spec=JudgeSpec(**settings), prompt=PROMPT, form=form, calibration=Platt(slope=1.0, intercept=0.0)
         ).versioned()
         made.append(RemoteJudge(file))
         return made[-1]
@@ -121,30 +50,60 @@ def test_probabilities_of_the_answers_are_read(judge, endpoint, api):
     assert all(body["model"] == "tiny" and body["temperature"] == 0 for _, _, body, _ in endpoint.seen)
 
 
-@pytest.mark.parametrize("api", ["chat", "completions"])
-def test_words_are_read_where_no_probabilities_are_told(judge, endpoint, api):
-    """An endpoint without log-probabilities is judged by the word it writes."""
-    endpoint.logprobs = False
-    np.testing.assert_allclose(judge(api=api).score([HURT, WELL])[:, 0], 1 / (1 + np.exp([-1.0, 1.0])))
+@pytest.mark.parametrize(
+    ("api", "form"), [("chat", "words"), ("completions", "words"), ("chat", "structured"), ("chat", "few-logprobs")]
+)
+def test_each_form_of_answer_is_read(judge, endpoint, api, form):
+    """An endpoint is judged by the word it writes, by JSON with one of two words, or by few log-probabilities."""
+    endpoint.most_likely = 5
+    yes, no = (2.0, -2.5) if form == "few-logprobs" else (1.0, -1.0)
+    found = judge(form, api=api).score([HURT, WELL])[:, 0]
+    np.testing.assert_allclose(found, 1 / (1 + np.exp([-yes, -no])))
+    asked = endpoint.seen[0][2]
+    assert ("response_format" in asked) == (form == "structured")
+    assert bool(asked.get("logprobs")) == (form == "few-logprobs")
+
+
+@pytest.mark.parametrize("form", ["logprobs", "structured"])
+def test_another_form_than_calibrated_is_an_unavailable_member(judge, endpoint, form):
+    """Numbers of one form mean nothing in another: the member is unavailable and the message says what to do."""
+    endpoint.offers, endpoint.ignores = set(), True
+    with pytest.raises(MemberUnavailableError, match="prepare the task again"):
+        judge(form).score([HURT])
 
 
 def test_a_word_out_of_sight_is_less_likely_than_those_in_sight():
     """Only one answer among the likely ones: the other counts as one nat below the last that is told."""
     told = {"logprobs": {"top_logprobs": [{"Yes": -0.5, "x": -4.0}]}, "text": "Yes"}
-    assert preference(told, " Yes", " No") == pytest.approx(4.5)
-    assert preference(told, " No", " Yes") == pytest.approx(-4.5)
+    assert read_choice(told, " Yes", " No", "logprobs") == pytest.approx(4.5)
+    assert read_choice(told, " No", " Yes", "logprobs") == pytest.approx(-4.5)
 
 
 def test_spellings_of_an_answer_are_added():
     """Tokens that differ in case or spaces are one answer."""
     told = {"logprobs": {"top_logprobs": [{"Yes": np.log(0.3), " yes": np.log(0.3), "no": np.log(0.2)}]}, "text": ""}
-    assert preference(told, " Yes", " No") == pytest.approx(np.log(3))
+    assert read_choice(told, " Yes", " No", "logprobs") == pytest.approx(np.log(3))
+
+
+@pytest.mark.parametrize("impossible", [-9999.0, float("-inf"), None])
+def test_an_impossible_word_is_very_unlikely_and_no_more(impossible):
+    """However an endpoint writes that a word is out of the question, the preference stays within reason."""
+    told = {"logprobs": {"top_logprobs": [{"Yes": -0.1, "No": impossible}]}, "text": ""}
+    assert 0 < read_choice(told, " Yes", " No", "logprobs") < 35
+
+
+def test_what_is_no_log_probability_is_not_read():
+    """Not-a-number and probabilities above 1 are errors, not numbers that reach a verdict."""
+    for value in (float("nan"), 2.0):
+        told = {"logprobs": {"top_logprobs": [{"Yes": value, "No": -1.0}]}, "text": ""}
+        with pytest.raises(ValueError, match="no log-probability"):
+            read_choice(told, " Yes", " No", "logprobs")
 
 
 def test_neither_answer_is_no_preference():
     """A model that writes something else prefers nothing."""
-    assert preference({"message": {"content": "I cannot say."}}, " Yes", " No") == 0
-    assert preference({"text": ""}, " Yes", " No") == 0
+    assert read_choice({"message": {"content": "I cannot say."}}, " Yes", " No", "words") == 0
+    assert read_choice({"text": ""}, " Yes", " No", "words") == 0
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
@@ -183,7 +142,7 @@ def test_retry_after_is_kept(judge, endpoint):
 def test_a_slow_endpoint_is_an_unavailable_member(judge, endpoint):
     """An attempt that exceeds its time is given up."""
     endpoint.delay = 1.0
-    with pytest.raises(MemberUnavailableError, match="cannot be reached"):
+    with pytest.raises(MemberUnavailableError, match="no answer within"):
         judge(timeout_seconds=0.1, retries=0).score([HURT])
 
 
@@ -211,7 +170,7 @@ def test_requests_under_way_are_bounded(judge, endpoint):
 
 
 def test_the_key_comes_from_the_environment_only(judge, endpoint, monkeypatch):
-    """The key is sent as a bearer token and stands in no file; without it the member is unavailable."""
+    """The key is sent as a bearer token and stands in no file; without it the member is unavailable, yet loads."""
     monkeypatch.setenv("JUDGE_TEST_KEY", KEY)
     one = judge(api_key_env="JUDGE_TEST_KEY")
     one.score([HURT])
@@ -219,7 +178,7 @@ def test_the_key_comes_from_the_environment_only(judge, endpoint, monkeypatch):
     assert KEY not in one._file.model_dump_json()
     monkeypatch.delenv("JUDGE_TEST_KEY")
     with pytest.raises(MemberUnavailableError, match="JUDGE_TEST_KEY"):
-        judge(api_key_env="JUDGE_TEST_KEY")
+        judge(api_key_env="JUDGE_TEST_KEY").score([HURT])
 
 
 def test_the_highest_window_counts(judge, endpoint):
@@ -248,6 +207,7 @@ def test_file_round_trip(judge, tmp_path):
     again.close()
     assert judge(retries=0, concurrency=1).members == one.members
     assert judge(endpoint_model="other").members != one.members
+    assert judge("words").members != one.members
     (tmp_path / FILE).write_text("{}")
     with pytest.raises(ArtifactError, match="prepare the task again"):
         RemoteJudge.load(tmp_path)
@@ -263,6 +223,9 @@ def test_file_round_trip(judge, tmp_path):
         ({"endpoint": "ftp://h", "endpoint_model": "m"}, "http"),
         ({"endpoint": "http://h/v1", "endpoint_model": "m", "api_key_env": "not a name"}, "pattern"),
         ({"api_key": "secret"}, "Extra inputs"),
+        ({"endpoint": "http://user:word@h/v1", "endpoint_model": "m"}, "holds no user"),
+        ({"endpoint": "http://h/v1?key=word", "endpoint_model": "m"}, "holds no user"),
+        ({"endpoint": "http://h/v1", "endpoint_model": "m", "budget": 1.0}, "needs price"),
     ],
 )
 def test_contradictory_specifications_are_refused(settings, message):

@@ -70,10 +70,10 @@ def test_the_panel_too_is_held_out(noise):
     """With folds the posterior of a row comes from a rule fitted without its fold; else from the rule itself."""
     rows, features = noise
     scores = 1 / (1 + np.exp(-features[:, :3]))
-    held = HeldOut.of(rows, ("a", "b", "c"), scores)
+    held = HeldOut(tuple(rows), ("a", "b", "c"), scores)
     joint = fit_joint(held.scores, held.labels, members=held.members, deployed="a")
     assert not np.allclose(posterior_of(held, joint), joint.posterior(scores))
-    bare = HeldOut.of([replace(row, meta={}) for row in rows], ("a", "b", "c"), scores)
+    bare = HeldOut(tuple(replace(row, meta={}) for row in rows), ("a", "b", "c"), scores)
     np.testing.assert_array_equal(posterior_of(bare, joint), joint.posterior(scores))
 
 
@@ -82,7 +82,7 @@ def test_rows_that_a_member_was_not_asked_about_are_left_out(noise):
     rows, features = noise
     scores = 1 / (1 + np.exp(-features[:, :2]))
     scores[3, 1] = np.nan
-    held = HeldOut.of(rows, ("a", "b"), scores)
+    held = HeldOut(tuple(rows), ("a", "b"), scores).complete
     assert held.rows == (*rows[:3], *rows[4:])
     assert not np.isnan(held.scores).any()
 

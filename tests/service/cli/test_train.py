@@ -245,4 +245,4 @@ def test_a_model_of_the_hub_without_network_says_what_to_do(apart, tmp_path):
     assert told.returncode == 1
     last = told.stderr.splitlines()[-1]
     assert "cannot load the language model 'nobody/nothing'" in last
-    assert "give a folder that holds it, or check its name and the network" in last
+    assert "give panel.judge.model a folder that holds the model" in last
