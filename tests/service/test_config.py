@@ -19,10 +19,10 @@ def write(tmp_path, text):
 
 
 def test_defaults_need_no_file():
-    """With nothing given, the service listens on loopback and knows its three member groups."""
+    """With nothing given, the service listens on loopback and knows its member groups."""
     config = load_config()
     assert (config.server.host, config.server.port) == ("127.0.0.1", 8000)
-    assert set(config.members) == {"encoder", "keyword", "language_model"}
+    assert set(config.members) == {"encoder", "keyword", "language_model", "remote_judge"}
     assert config.redis.url is None
 
 
