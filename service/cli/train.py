@@ -118,7 +118,7 @@ def _as_json(artifact: Artifact) -> dict[str, object]:
     members = {m.name: m.version for group in artifact.groups for m in artifact.members(group)}
     training = manifest.training.model_dump(mode="json") if manifest.training else {}
     named = {"task": manifest.task, "artifact": str(artifact.path), "id": artifact.path.name, "members": members}
-    return {**named, **training, "metrics": manifest.metrics}
+    return {**training, **named, "metrics": manifest.metrics}  # of the two `members`, names and versions are told
 
 
 def _show(artifact: Artifact) -> None:

@@ -31,6 +31,9 @@ NOTE_SECONDS = 1.0
 GRACE_SECONDS = 4.0
 """Time that processes have to end by themselves after the service died."""
 
+KILL_SECONDS = 10.0
+"""Time in which those left are killed, again where they start others meanwhile."""
+
 
 def processes_of(run: str) -> list[psutil.Process]:
     """Living processes of this user that belong to a run, this one and its parents left out."""
@@ -56,23 +59,36 @@ def end_run(run: str, *, grace: float = GRACE_SECONDS, noted: Iterable[psutil.Pr
     Returns:
         How many had to be killed.
     """
-    deadline = time.monotonic() + grace
-    family = set(noted)
-    while (left := _living(family | set(processes_of(run)))) and time.monotonic() < deadline:
+    began = time.monotonic()
+    family, killed = set(noted), set[psutil.Process]()
+    while (left := _living(family := family | _kin(run, family))) and time.monotonic() < began + grace + KILL_SECONDS:
+        if time.monotonic() > began + grace:
+            for process in left:
+                with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile, which is what was wanted
+                    process.kill()
+            killed |= left
         time.sleep(0.2)
-    for process in left:
-        with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile, which is what was wanted
-            process.kill()
-    psutil.wait_procs(left, timeout=5)
-    return len(left)
+    return len(killed)
 
 
-def _living(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
-    living = []
+def _kin(run: str, family: set[psutil.Process]) -> set[psutil.Process]:
+    """Processes that carry the run's id, and what descends from its family.
+
+    Both are asked for at every look: a worker that sets its title overwrites the environment by which it was known.
+    """
+    kin = set(processes_of(run))
+    for process in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            kin.update(child for child in process.children(recursive=True) if child.pid != os.getpid())
+    return kin
+
+
+def _living(processes: Iterable[psutil.Process]) -> set[psutil.Process]:
+    living = set()
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-                living.append(process)
+                living.add(process)
     return living
 
 

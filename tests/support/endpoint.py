@@ -20,6 +20,7 @@ class Endpoint(ThreadingHTTPServer):
         url: base URL.
         offers: forms of answer that it knows; others are refused with 400, or ignored where `ignores`.
         refusals: statuses of the next answers, one each; then it answers.
+        answers_left: answers before it refuses everything with 500; None = no end.
         headers_to_send: with refusals.
         delay: seconds before an answer.
         drip: seconds between two bytes of an answer.
@@ -39,6 +40,7 @@ class Endpoint(ThreadingHTTPServer):
         self.ignores = False
         self.refusals: list[int] = []
         self.refusal_text = '{"error": {"message": "not now"}}'
+        self.answers_left: int | None = None
         self.headers_to_send: dict[str, str] = {}
         self.delay = self.drip = 0.0
         self.raw: bytes | None = None
@@ -75,6 +77,8 @@ class _Handler(BaseHTTPRequestHandler):
         with server.lock:
             server.seen.append((self.path, dict(self.headers), body, time.monotonic()))
             refusal = server.refusals.pop(0) if server.refusals else None
+            if refusal is None and server.answers_left is not None:
+                refusal, server.answers_left = (None if server.answers_left else 500), max(0, server.answers_left - 1)
             server.under_way += 1
             server.most_under_way = max(server.most_under_way, server.under_way)
         time.sleep(server.delay)
