@@ -27,7 +27,7 @@ def build_app(args: dict[str, Any]) -> Any:
     config = validate_config(args)
     task = load_task(config.task).name
     artifact = current_artifact(task)
-    members = {group: artifact.members(group) for group in artifact.groups}
+    members = {group: artifact.members(group, device=_device(config.group(group))) for group in artifact.groups}
     scorers = {
         group: bind_scorer(group, partial(load_scorer, task, group, config.group(group)), config.group(group), columns)
         for group, columns in members.items()
@@ -41,5 +41,8 @@ def load_scorer(task: str, group: str, settings: GroupConfig) -> Scorer:
     Raises:
         ArtifactError: none is prepared here.
     """
-    device = "cuda" if settings.num_gpus > 0 else None
-    return current_artifact(task).load_scorer(group, threads=settings.threads, device=device)
+    return current_artifact(task).load_scorer(group, threads=settings.threads, device=_device(settings))
+
+
+def _device(settings: GroupConfig) -> str | None:
+    return "cuda" if settings.num_gpus > 0 else None

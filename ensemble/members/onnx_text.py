@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.errors import ArtifactError
+from ensemble.members.formats import MODELS, Format, ModelFormats
 from ensemble.members.token_batches import token_batches
 from ensemble.members.windows import Window, WindowTokenizer, pad
 from ensemble.scorer import FloatArray
@@ -22,20 +23,25 @@ _BATCH_TOKENS = 4096
 class OnnxTextModel:
     """Tokeniser and ONNX session of one BERT-like model."""
 
-    def __init__(self, directory: Path, *, threads: int = 1, device: str | None = None) -> None:
-        """Opens `model.onnx` and `tokenizer.json` in `directory`.
+    def __init__(
+        self, directory: Path, *, threads: int = 1, device: str | None = None, number_format: Format | None = None
+    ) -> None:
+        """Opens the model and `tokenizer.json` in `directory`.
 
         Args:
-            directory: holds the two files.
+            directory: holds the files.
             threads: ONNX Runtime's intra-op threads.
             device: "cuda" asks for the GPU and fails without one; otherwise the CPU.
+            number_format: None takes the one that `formats.json` has for this device.
 
         Raises:
             ArtifactError: a file is missing or unreadable, or the GPU cannot be had.
         """
+        self.formats = ModelFormats.read(directory)
+        self.number_format: Format = number_format or self.formats.here(device)
         try:
             self._tokenizer = WindowTokenizer(directory / "tokenizer.json")
-            self._session = _session(directory / "model.onnx", threads, device)
+            self._session = _session(directory / MODELS[self.number_format], threads, device)
         except ArtifactError:
             raise
         except Exception as error:
@@ -62,11 +68,15 @@ class OnnxTextModel:
     def mean(self, texts: Sequence[Text], *, with_context: bool) -> FloatArray:
         """Outputs of each text, averaged over its windows, shape (len(texts), outputs)."""
         windows = self._tokenizer.windows(texts, with_context=with_context)
-        outputs = self.run(windows).astype(np.float64)
-        rows = np.array([window.row for window in windows])
-        total = np.zeros((len(texts), outputs.shape[1]))
-        np.add.at(total, rows, outputs)
-        return np.asarray(total / np.bincount(rows, minlength=len(texts))[:, None], dtype=np.float64)
+        return window_means(self.run(windows).astype(np.float64), windows)
+
+
+def window_means(outputs: FloatArray, windows: Sequence[Window]) -> FloatArray:
+    """Outputs of each text, averaged over its windows: (windows, outputs) -> (texts, outputs); every text has one."""
+    rows = np.array([window.row for window in windows])
+    total = np.zeros((rows[-1] + 1, outputs.shape[1]))
+    np.add.at(total, rows, outputs)
+    return np.asarray(total / np.bincount(rows)[:, None], dtype=np.float64)
 
 
 def _session(path: Path, threads: int, device: str | None):  # type: ignore[no-untyped-def]  # noqa: ANN202 - onnxruntime has no types

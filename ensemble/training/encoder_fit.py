@@ -44,7 +44,7 @@ def fit_encoder(
     recipe: EncoderRecipe | None = None,
     seed: int = 0,
     progress: Callable[[float], None] = lambda _: None,
-) -> None:
+) -> Classifier:
     """Fine-tunes the packaged MiniLM on labelled rows and writes `model.onnx` and `tokenizer.json`.
 
     Args:
@@ -53,6 +53,9 @@ def fit_encoder(
         recipe: hyper-parameters.
         seed: fixes initial head, dropout and order.
         progress: told the share done, 0 to 1.
+
+    Returns:
+        The model that was exported, for `encoder_export.finish_encoder`.
 
     Raises:
         ArtifactError: the export does not give torch's numbers.
@@ -65,6 +68,7 @@ def fit_encoder(
     _train(model, tokenizer, rows, recipe, seed, progress)
     export(model, base / "tokenizer.json", directory)
     check_parity(model, tokenizer, rows[:PARITY_ROWS], directory)
+    return model
 
 
 def _train(

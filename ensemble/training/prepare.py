@@ -16,13 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ensemble.artifacts import JOINT, Artifact, Manifest, current_artifact, is_pinned, seal
-from ensemble.calibration import fit_platt
 from ensemble.errors import ArtifactError, TaskError
 from ensemble.evaluation.evaluate import evaluate
 from ensemble.home import artifacts_dir
-from ensemble.members.encoder import EncoderFile, encoder_logits
+from ensemble.members.formats import HasFormats
 from ensemble.members.hashing import file_sha256, version_of
-from ensemble.members.onnx_text import OnnxTextModel
 from ensemble.members.specs import DEFAULT_MEMBERS, MemberSpecs
 from ensemble.panel import Joint, Panel, fit_joint
 from ensemble.scorer import FloatArray, Scorer
@@ -173,13 +171,11 @@ def _judges(steps: Steps, task: Task, specs: MemberSpecs, seed: int, progress: P
 
 def fit_encoder_group(directory: Path, task: Task, seed: int, *, progress: Callable[[float], None]) -> None:
     """Fine-tunes and calibrates the encoder into its folder; see `encoder_fit.fit_encoder`."""
+    from ensemble.training.encoder_export import finish_encoder
     from ensemble.training.encoder_fit import fit_encoder
 
-    fit_encoder(task.rows("train"), directory, seed=seed, progress=progress)
-    rows = task.rows("calibration")
-    logits = encoder_logits(OnnxTextModel(directory, threads=_threads()), rows)
-    platt = fit_platt(logits, [row.label for row in rows])
-    (directory / "encoder.json").write_text(EncoderFile.build(directory, platt).model_dump_json(indent=1))
+    model = fit_encoder(task.rows("train"), directory, seed=seed, progress=progress)
+    finish_encoder(model, directory, task.rows("calibration"), threads=_threads())
 
 
 def _fit_keyword(directory: Path, task: Task, progress: Progress) -> None:
@@ -253,6 +249,7 @@ def manifest_of(
         language_model=fitted.judges.language_model,
         metrics=metrics,
         packages=packages(),
+        formats={name: s.formats.summary() for name, s in fitted.scorers.items() if isinstance(s, HasFormats)},
         made_at=datetime.now(UTC),
         training=training,
     )
