@@ -139,7 +139,7 @@ class _Rewriter:
         node = self._makers.get(values)
         if node is None or depth == 0:
             return False
-        if node.op_type in {"Erf", "Gelu"}:
+        if node.op_type in {"Erf", "Gelu", "BiasGelu"}:
             return True
         return node.op_type in {"Add", "Mul"} and any(self._follows_gelu(name, depth - 1) for name in node.input)
 

@@ -34,7 +34,7 @@ AUC_LOSS = 0.002
 
 PARITY_ROWS = 32
 
-_BATCH_TOKENS = 4096
+_BATCH_TOKENS = 1024
 
 
 def inputs(tokenizer: WindowTokenizer, texts: Sequence[Text], *, with_context: bool = True) -> tuple[torch.Tensor, ...]:
