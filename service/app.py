@@ -9,6 +9,7 @@ from ensemble.tasks.task import load_task
 from service.config import GroupConfig, validate_config
 from service.deployments.ingress import bind_ingress
 from service.deployments.scorer import bind_scorer
+from service.sizing import sized
 
 
 def build_app(args: dict[str, Any]) -> Any:
@@ -24,7 +25,7 @@ def build_app(args: dict[str, Any]) -> Any:
         InputError: a setting is wrong.
         ArtifactError: the task is not prepared on this machine.
     """
-    config = validate_config(args)
+    config = sized(validate_config(args))
     task = load_task(config.task).name
     artifact = current_artifact(task)
     members = {group: artifact.members(group, device=_device(config.group(group))) for group in artifact.groups}
@@ -41,7 +42,7 @@ def load_scorer(task: str, group: str, settings: GroupConfig) -> Scorer:
     Raises:
         ArtifactError: none is prepared here.
     """
-    return current_artifact(task).load_scorer(group, threads=settings.threads, device=_device(settings))
+    return current_artifact(task).load_scorer(group, threads=settings.threads or 1, device=_device(settings))
 
 
 def _device(settings: GroupConfig) -> str | None:

@@ -13,7 +13,7 @@ from ensemble.training.bert import Classifier, load_base, minilm_path
 
 
 def from_onnx(path: Path) -> Classifier:
-    """The module that `path` was exported from, with torch's fused attention; linear weights are found by their bias."""
+    """The module that `path` was exported from, with torch's fused attention; a linear weight is found by its bias."""
     graph = onnx.load(str(path)).graph
     weights = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
     makers = {node.output[0]: node for node in graph.node}
