@@ -34,21 +34,24 @@ class Parity(_Record):
     Attributes:
         rows: how many.
         difference: largest difference of P(yes), each calibrated on these rows, in [0, 1].
-        tolerance: the largest allowed.
+        usual: difference that 99 % of the rows keep to.
+        tolerance: the most that `usual` may be; `difference` may be twice as much.
         auc: of the export.
         auc_torch: of the model it was made from.
     """
 
     rows: int
     difference: float
+    usual: float
     tolerance: float
     auc: float
     auc_torch: float
 
     def __str__(self) -> str:
         return (
-            f"largest difference {self.difference:.2g} of {self.tolerance:.2g} allowed, AUC {self.auc:.4f} "
-            f"against {self.auc_torch:.4f} in torch, {self.rows} rows"
+            f"P(yes) differs by up to {self.difference:.2g} (limit {2 * self.tolerance:.2g}), "
+            f"by {self.usual:.2g} on 99 % of {self.rows} rows (limit {self.tolerance:.2g}); "
+            f"AUC {self.auc:.4f}, in torch {self.auc_torch:.4f}"
         )
 
 

@@ -23,10 +23,11 @@ TOLERANCE = 1e-3
 """Largest difference between torch and ONNX Runtime in any output, both in float32; rounding gives about 1e-6."""
 
 TOLERANCES: Mapping[Format, float] = {"float32": 1e-3, "int8": 0.05, "float16": 0.01}
-"""Largest difference of P(yes) that a format may make on any row.
+"""Difference of P(yes) that a format may make on 99 % of the rows; on no row may it be twice as much.
 
-Integers of 8 bits move single rows of task injury by up to 0.04. That is as much as the encoder's probabilities are
-unsure anyway: on the test split they stray from the shares they claim by 0.04. What moves a row further is a fault.
+Integers of 8 bits move the rows of task injury by 0.004 at the median, by 0.03 on one in a hundred and by 0.046 at
+most. The encoder's probabilities are unsure by that much anyway: on the test split they stray from the shares that they
+claim by 0.04. The furthest of many rows is chance, so it has more room; what strays further than that is a fault.
 """
 
 AUC_LOSS = 0.002
@@ -84,10 +85,11 @@ def compare(number_format: Format, scores: FloatArray, reference: FloatArray, la
     """
     from sklearn.metrics import roc_auc_score
 
-    probabilities = [fit_platt(raw, labels)(raw) for raw in (scores, reference)]
+    differences = np.abs(fit_platt(scores, labels)(scores) - fit_platt(reference, labels)(reference))
     return Parity(
         rows=len(scores),
-        difference=float(np.abs(probabilities[0] - probabilities[1]).max()),
+        difference=float(differences.max()),
+        usual=float(np.quantile(differences, 0.99)),
         tolerance=TOLERANCES[number_format],
         auc=float(roc_auc_score(labels, scores)),
         auc_torch=float(roc_auc_score(labels, reference)),
@@ -96,4 +98,5 @@ def compare(number_format: Format, scores: FloatArray, reference: FloatArray, la
 
 def passes(parity: Parity) -> bool:
     """Whether differences and loss of AUC are within their limits."""
-    return parity.difference <= parity.tolerance and parity.auc >= parity.auc_torch - AUC_LOSS
+    near = parity.usual <= parity.tolerance and parity.difference <= 2 * parity.tolerance
+    return near and parity.auc >= parity.auc_torch - AUC_LOSS

@@ -115,7 +115,7 @@ def test_members_in_another_number_format_have_another_version():
     artifact = tiny_artifact.make()
     (listed,) = artifact.members("encoder")
     assert artifact.members("encoder", device="cuda") == (listed,)
-    parity = {"rows": 10, "difference": 0.0, "tolerance": 0.01, "auc": 0.9, "auc_torch": 0.9}
+    parity = {"rows": 10, "difference": 0.0, "usual": 0.0, "tolerance": 0.01, "auc": 0.9, "auc_torch": 0.9}
     half = {"format": "float16", "sha256": "0", "parity": parity}
     (artifact.path / "encoder" / "formats.json").write_text(json.dumps({"variants": [half]}))
     (there,) = artifact.members("encoder", device="cuda")

@@ -198,6 +198,9 @@ def test_the_gate_looks_at_the_furthest_row_and_at_the_order():
     assert passes(compare("int8", torchs + rng.normal(scale=0.01, size=400), torchs, labels))
     one_off = torchs.copy()
     one_off[7] += 2
+    slight = compare("int8", torchs + 0.3 * rng.normal(size=400), torchs, labels)
+    assert slight.usual > slight.tolerance
+    assert not passes(slight.model_copy(update={"difference": 0.0, "auc": slight.auc_torch}))
     assert not passes(compare("int8", one_off, torchs, labels))
     worse = compare("int8", torchs, torchs, labels).model_copy(update={"auc": 0.8, "auc_torch": 0.8021})
     assert not passes(worse)
