@@ -23,7 +23,7 @@ endef
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv tools demo test lint types bench schema constraints clean purge
+.PHONY: help venv tools demo test lint types bench peers schema constraints clean purge
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,10 @@ types: tools ## Check the types
 bench: tools ## Run the benchmarks (tests/benchmarks/bench_*.py) and print what they measure
 	@echo "==> Running the benchmarks, one after the other"
 	@$(BIN)/pytest -s -p no:randomly --timeout 3600 -o 'python_files=bench_*.py' tests/benchmarks $(PYTEST_ARGS)
+
+peers: ## Install what benchmarks compare with and the project's own environment cannot hold, into build/peers
+	@"$(PYTHON)" -m venv build/peers
+	@build/peers/bin/python -m pip install --disable-pip-version-check --quiet -r tests/benchmarks/peers/requirements.txt
 
 schema: venv ## Write deploy/hungjury.schema.json again from the configuration classes
 	@echo "==> Writing deploy/hungjury.schema.json"

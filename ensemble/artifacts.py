@@ -39,6 +39,7 @@ class Manifest(BaseModel):
         language_model: folder name under the models directory, or an absolute path, or a hub id; None without one.
         metrics: what was measured on the test split, for the record.
         packages: versions of the libraries that made it.
+        formats: by group, in which number formats its model may serve, and how near to torch each is.
         made_at: when; None for artifacts of older versions.
         training: the data and choices of `hungjury train`; None where it was prepared from the task's seed rows.
         panel: what the members were fitted by, see `MemberSpecs.fitted_by`; None for artifacts of older versions.
@@ -55,6 +56,7 @@ class Manifest(BaseModel):
     language_model: str | None = None
     metrics: dict[str, Any] = {}
     packages: dict[str, str] = {}
+    formats: dict[str, dict[str, Any]] = {}
     made_at: datetime | None = None
     training: TrainingRecord | None = None
     panel: dict[str, Any] | None = None
@@ -112,9 +114,12 @@ class Artifact:
         self.verify(JOINT)
         return Joint.model_validate_json((self.path / JOINT).read_bytes())
 
-    def members(self, group: str) -> tuple[Member, ...]:
-        """Columns of a group's scorer, without loading it."""
-        return tuple(Member(*entry) for entry in self.manifest.groups[group])
+    def members(self, group: str, *, device: str | None = None) -> tuple[Member, ...]:
+        """Columns of a group's scorer as it serves on this machine, without loading it."""
+        from ensemble.members.loading import members_here
+
+        listed = tuple(Member(*entry) for entry in self.manifest.groups[group])
+        return members_here(group, self.path / group, listed, device=device)
 
     def verify(self, prefix: str = "") -> None:
         """Compares files under `prefix` with the manifest, and the manifest's hashes with the folder's name.

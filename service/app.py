@@ -10,6 +10,7 @@ from ensemble.tasks.task import load_task
 from service.config import GroupConfig, validate_config
 from service.deployments.ingress import bind_ingress
 from service.deployments.scorer import bind_scorer
+from service.sizing import sized
 
 
 def build_app(args: dict[str, Any]) -> Any:
@@ -25,10 +26,10 @@ def build_app(args: dict[str, Any]) -> Any:
         InputError: a setting is wrong.
         ArtifactError: the task is not prepared on this machine.
     """
-    config = validate_config(args)
+    config = sized(validate_config(args))
     task = load_task(config.task).name
     artifact = current_artifact(task)
-    members = {group: artifact.members(group) for group in artifact.groups}
+    members = {group: artifact.members(group, device=_device(config.group(group))) for group in artifact.groups}
     judge = config.panel.judge
     limits = judge if judge is not None and judge.remote else None
     scorers = {
@@ -51,5 +52,9 @@ def load_scorer(task: str, group: str, settings: GroupConfig, limits: JudgeSpec 
     Raises:
         ArtifactError: none is prepared here.
     """
-    device = "cuda" if settings.num_gpus > 0 else None
-    return current_artifact(task).load_scorer(group, threads=settings.threads, device=device, limits=limits)
+    threads, device = settings.threads or 1, _device(settings)
+    return current_artifact(task).load_scorer(group, threads=threads, device=device, limits=limits)
+
+
+def _device(settings: GroupConfig) -> str | None:
+    return "cuda" if settings.num_gpus > 0 else None

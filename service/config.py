@@ -59,20 +59,20 @@ class GroupConfig(_Section):
     """One member group: the members that come out of one forward pass, served by one deployment.
 
     Attributes:
-        replicas: processes that serve it.
+        replicas: processes that serve it; None = see `service.sizing`: as measured on this machine, else 1.
         num_cpus: CPUs booked per replica (bookkeeping, not a limit).
         num_gpus: GPUs booked per replica; above 0 the members run on CUDA.
-        threads: threads of one forward pass.
+        threads: threads of one forward pass; None = as measured, else 1, or 2 for a language model.
         max_batch_size: texts in one forward pass.
         batch_wait_seconds: how long a lone request waits for company; 0 = not at all.
         deadline_seconds: without an answer by then, the verdict goes on without the group.
         max_queued: texts that may wait in one replica; more are refused at once.
     """
 
-    replicas: Count = 1
+    replicas: Count | None = None
     num_cpus: float = Field(default=0.1, ge=0)
     num_gpus: float = Field(default=0.0, ge=0)
-    threads: Count = 1
+    threads: Count | None = None
     max_batch_size: Count = 64
     batch_wait_seconds: float = Field(default=0.001, ge=0, le=1)
     deadline_seconds: Seconds = 30.0
@@ -83,7 +83,7 @@ DEFAULT_GROUPS: Mapping[str, Mapping[str, Any]] = {
     "encoder": {"num_cpus": 0.2},
     "keyword": {},
     # Two texts a second are the slowest seen (90-word passages, one busy core): 256 of them must make the deadline.
-    "language_model": {"num_cpus": 0.5, "threads": 2, "deadline_seconds": 130.0, "max_batch_size": 32},
+    "language_model": {"num_cpus": 0.5, "deadline_seconds": 130.0, "max_batch_size": 32},
     # Above the judge's own deadline for a question, so that a late answer to a single text is not thrown away.
     "remote_judge": {"deadline_seconds": 60.0, "max_batch_size": 32},
 }

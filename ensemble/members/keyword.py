@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ensemble.calibration import Platt
 from ensemble.errors import ArtifactError
+from ensemble.members.formats import FILE as FORMATS
 from ensemble.members.hashing import file_sha256, version_of
 from ensemble.members.lexicon import LexiconMatcher
 from ensemble.members.onnx_text import OnnxTextModel
@@ -33,7 +34,12 @@ class KeywordFile(BaseModel):
     @classmethod
     def build(cls, directory: Path, calibration: Platt, *, name: str = KIND) -> KeywordFile:
         """Hashes everything that the numbers depend on."""
-        parts = [file_sha256(directory / file) for file in FILES]
+        formats = directory / "embedder" / FORMATS
+        parts = [
+            file_sha256(path)
+            for path in [*(directory / file for file in FILES), formats]
+            if path != formats or path.is_file()
+        ]
         return cls(name=name, calibration=calibration, version=version_of([parts, calibration.model_dump()]))
 
 
@@ -64,6 +70,9 @@ class KeywordScorer:
         self._file = KeywordFile.model_validate_json((directory / "keyword.json").read_bytes())
         lexicon = Lexicon.model_validate_json((directory / "lexicon.json").read_bytes())
         embedder = OnnxTextModel(directory / "embedder", threads=threads, device=device)
+        self.formats = embedder.formats
+        version = self.formats.version(self._file.version, embedder.number_format)
+        self._member = Member(self._file.name, KIND, version)
         self._features = KeywordFeatures(lexicon, embedder)
         self._head = load_file(directory / "head.safetensors")
         if len(self._head["weight"]) != self._features([Text(".")]).shape[1]:
@@ -72,7 +81,7 @@ class KeywordScorer:
     @property
     def members(self) -> tuple[Member, ...]:
         """The keyword member."""
-        return (Member(self._file.name, KIND, self._file.version),)
+        return (self._member,)
 
     def score(self, texts: Sequence[Text]) -> FloatArray:
         """Calibrated P(yes), shape (len(texts), 1)."""

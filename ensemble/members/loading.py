@@ -7,8 +7,9 @@ from pathlib import Path
 
 from ensemble.errors import ArtifactError
 from ensemble.home import models_dir
+from ensemble.members.formats import ModelFormats
 from ensemble.members.specs import REMOTE_GROUP, JudgeSpec
-from ensemble.scorer import Scorer
+from ensemble.scorer import Member, Scorer
 
 Loader = Callable[["str | None", Path, int, "str | None"], Scorer]
 """From language model, folder, threads and device to the scorer."""
@@ -44,6 +45,25 @@ def load_fitted(
     return loader(language_model, directory, threads, device)
 
 
+def members_here(
+    group: str, directory: Path, listed: tuple[Member, ...], *, device: str | None = None
+) -> tuple[Member, ...]:
+    """A group's members as they serve on this machine: one in another number format has a version of its own.
+
+    Args:
+        group: what kind of group it is.
+        directory: its folder.
+        listed: the members as the artifact lists them.
+        device: "cuda", or None for the CPU.
+    """
+    folder = _MODEL_FOLDERS.get(group)
+    if folder is None:
+        return listed
+    formats = ModelFormats.read(directory / folder)
+    served = formats.here(device)
+    return tuple(Member(m.name, m.kind, formats.version(m.version, served)) for m in listed)
+
+
 def _encoder(_: str | None, directory: Path, threads: int, device: str | None) -> Scorer:
     from ensemble.members.encoder import EncoderScorer
 
@@ -74,6 +94,9 @@ def _location(name: str | None) -> str:
     kept = models_dir() / name
     return str(kept) if kept.is_dir() else name
 
+
+_MODEL_FOLDERS: Mapping[str, str] = {"encoder": ".", "keyword": "embedder"}
+"""Where in a group's folder a model lies that may come in several number formats."""
 
 _LOADERS: Mapping[str, Loader] = {
     "encoder": _encoder,

@@ -52,13 +52,16 @@ class WindowTokenizer:
 
     def windows(self, texts: Sequence[Text], *, with_context: bool) -> list[Window]:
         """Model inputs of every text, in order; a text gives one window, or several when it is long."""
-        bodies = self._tokenizer.encode_batch([text.text for text in texts], add_special_tokens=False)
-        contexts = self._tokenizer.encode_batch([text.context for text in texts], add_special_tokens=False)
+        bodies = self._ids([text.text for text in texts])
+        contexts = self._ids([text.context for text in texts]) if with_context else [[] for _ in texts]
         result = []
         for row, (body, context) in enumerate(zip(bodies, contexts, strict=True)):
-            head = list(context.ids[-MAX_CONTEXT_TOKENS:]) if with_context else []
-            result += [self._window(row, head, piece) for piece in _pieces(body.ids, len(head))]
+            head = context[-MAX_CONTEXT_TOKENS:]
+            result += [self._window(row, head, piece) for piece in _pieces(body, len(head))]
         return result
+
+    def _ids(self, texts: list[str]) -> list[list[int]]:
+        return [found.ids for found in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
 
     def _window(self, row: int, context: list[int], body: list[int]) -> Window:
         first = [self._start, *context, self._separator] if context else [self._start]

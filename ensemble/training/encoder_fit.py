@@ -44,7 +44,7 @@ def fit_encoder(
     recipe: EncoderRecipe | None = None,
     seed: int = 0,
     progress: Callable[[float], None] = lambda _: None,
-) -> None:
+) -> Classifier:
     """Fine-tunes the packaged MiniLM on labelled rows and writes `model.onnx` and `tokenizer.json`.
 
     Args:
@@ -54,10 +54,15 @@ def fit_encoder(
         seed: fixes initial head, dropout and order.
         progress: told the share done, 0 to 1.
 
+    Returns:
+        The model that was exported, for `encoder_export.finish_encoder`.
+
     Raises:
         ArtifactError: the export does not give torch's numbers.
     """
-    export_checked(fine_tuned(rows, recipe=recipe, seed=seed, progress=progress), rows, directory)
+    model = fine_tuned(rows, recipe=recipe, seed=seed, progress=progress)
+    export_checked(model, rows, directory)
+    return model
 
 
 def fine_tuned(

@@ -13,16 +13,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ensemble.members.encoder import WITH_CONTEXT
-from ensemble.members.token_batches import token_batches
-from ensemble.members.windows import WindowTokenizer, pad
 from ensemble.scorer import FloatArray
-from ensemble.text import LabelledText, Text
+from ensemble.text import LabelledText
 from ensemble.training.bert import Classifier, load_base, minilm_path
+from ensemble.training.encoder_export import torch_logits
 from ensemble.training.encoder_fit import EncoderRecipe, export_checked, fine_tuned
 from ensemble.training.held_out import folds
-
-_BATCH_TOKENS = 4096
 
 
 def fit_encoder_folds(
@@ -32,7 +28,7 @@ def fit_encoder_folds(
     recipe: EncoderRecipe | None = None,
     seed: int = 0,
     progress: Callable[[float], None] = lambda _: None,
-) -> FloatArray:
+) -> tuple[Classifier, FloatArray]:
     """Fine-tunes one model a fold, writes their average as `model.onnx` and `tokenizer.json`.
 
     Args:
@@ -43,35 +39,23 @@ def fit_encoder_folds(
         progress: told the share done, 0 to 1.
 
     Returns:
-        Raw logit of each row by the model that did not see its fold, shape (rows,).
+        The average, for `encoder_export.finish_crossed`, and the raw logit of each row by the model that did not see
+        its fold, shape (rows,).
 
     Raises:
         ArtifactError: the export does not give torch's numbers.
     """
-    tokenizer = WindowTokenizer(minilm_path() / "tokenizer.json")
     cuts = list(folds(rows))
     raw, states = np.empty(len(rows)), []
     for done, (fit, held) in enumerate(cuts):
         told = _part(progress, done, len(cuts))
         model = fine_tuned([rows[i] for i in fit], recipe=recipe, seed=seed, progress=told)
-        raw[held] = torch_logits(model, tokenizer, [rows[i] for i in held])
+        raw[held] = torch_logits(model, minilm_path(), [rows[i] for i in held])
         states.append(model.state_dict())
     soup = Classifier(load_base(minilm_path(), attention="eager"))
     soup.load_state_dict(_averaged(states))
     export_checked(soup.eval(), rows, directory)
-    return raw
-
-
-def torch_logits(model: Classifier, tokenizer: WindowTokenizer, texts: Sequence[Text]) -> FloatArray:
-    """Raw logits as `members.encoder.encoder_logits` gives them, computed by torch, shape (len(texts),)."""
-    windows = tokenizer.windows(texts, with_context=WITH_CONTEXT)
-    result = np.full(len(texts), -np.inf)
-    with torch.inference_mode():
-        for batch in token_batches([len(window.ids) for window in windows], _BATCH_TOKENS):
-            chosen = [windows[index] for index in batch]
-            logits = model(*(torch.from_numpy(array) for array in pad(chosen).values()))[:, 0]
-            np.maximum.at(result, [window.row for window in chosen], logits.double().numpy())
-    return result
+    return soup, raw
 
 
 def _averaged(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:

@@ -15,6 +15,7 @@ from ensemble.scorer import FloatArray
 from ensemble.tasks.task import Task
 from ensemble.text import LabelledText
 from ensemble.training.bert import LayerMeans, export, load_base, minilm_path
+from ensemble.training.embedder_export import finish_embedder
 from ensemble.training.held_out import crossed
 from ensemble.training.linear import cross_validated, fit_linear
 from ensemble.training.parity import PARITY_ROWS, check_parity
@@ -44,6 +45,7 @@ def fit_keyword(
     embedder = LayerMeans(load_base(base))
     export(embedder, base / "tokenizer.json", directory / "embedder")
     check_parity(embedder, WindowTokenizer(base / "tokenizer.json"), train[:PARITY_ROWS], directory / "embedder")
+    finish_embedder(embedder, directory / "embedder", train, calibration, threads=threads)
     (directory / "lexicon.json").write_text(task.lexicon.model_dump_json(indent=1), encoding="utf-8")
     features = KeywordFeatures(task.lexicon, OnnxTextModel(directory / "embedder", threads=threads))
     seen, of = features(train), np.arange(len(train))

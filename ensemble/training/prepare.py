@@ -15,13 +15,11 @@ from typing import Any
 import numpy as np
 
 from ensemble.artifacts import JOINT, Artifact, Manifest, current_artifact, is_pinned, seal
-from ensemble.calibration import fit_platt
 from ensemble.errors import ArtifactError, TaskError
 from ensemble.evaluation.evaluate import evaluate, measure
 from ensemble.home import artifacts_dir
-from ensemble.members.encoder import EncoderFile, encoder_logits
+from ensemble.members.formats import HasFormats
 from ensemble.members.hashing import file_sha256, version_of
-from ensemble.members.onnx_text import OnnxTextModel
 from ensemble.members.specs import DEFAULT_MEMBERS, MemberSpecs
 from ensemble.panel import Joint, Panel, fit_joint
 from ensemble.scorer import FloatArray, Scorer
@@ -32,7 +30,7 @@ from ensemble.training.remote_fit import measurable
 from ensemble.training.steps import Steps
 from ensemble.training_record import TrainingRecord
 
-RECIPE = 3
+RECIPE = 4
 """Raised whenever the way of fitting changes, so that older artifacts are prepared anew."""
 
 _PACKAGES = ("torch", "transformers", "onnxruntime-gpu", "onnxruntime", "scikit-learn", "numpy", "tokenizers")
@@ -195,18 +193,16 @@ def _judges(steps: Steps, task: Task, specs: MemberSpecs, seed: int, progress: P
 
 def fit_encoder_group(directory: Path, task: Task, seed: int, *, progress: Callable[[float], None]) -> FloatArray:
     """Fine-tunes and calibrates the encoder into its folder; P(yes) of the rows that calibrate, shape (rows,)."""
+    from ensemble.training.encoder_export import finish_crossed, finish_encoder
     from ensemble.training.encoder_fit import fit_encoder
     from ensemble.training.encoder_folds import fit_encoder_folds
 
     train, calibration = task.rows("train"), task.rows("calibration")
     if calibration:
-        fit_encoder(train, directory, seed=seed, progress=progress)
-        raw = encoder_logits(OnnxTextModel(directory, threads=_threads()), calibration)
-    else:
-        raw = fit_encoder_folds(train, directory, seed=seed, progress=progress)
-    platt = fit_platt(raw, [row.label for row in calibration or train])
-    (directory / "encoder.json").write_text(EncoderFile.build(directory, platt).model_dump_json(indent=1))
-    return platt(raw)
+        model = fit_encoder(train, directory, seed=seed, progress=progress)
+        return finish_encoder(model, directory, calibration, threads=_threads())
+    average, raw = fit_encoder_folds(train, directory, seed=seed, progress=progress)
+    return finish_crossed(average, directory, train, raw, threads=_threads())
 
 
 def _load(directory: Path, language_model: str | None) -> dict[str, Scorer]:
@@ -268,6 +264,7 @@ def manifest_of(
         language_model=fitted.language_model,
         metrics=metrics,
         packages=packages(),
+        formats={name: s.formats.summary() for name, s in fitted.scorers.items() if isinstance(s, HasFormats)},
         made_at=datetime.now(UTC),
         training=training,
         panel=specs.fitted_by(),

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -44,8 +44,15 @@ def add_to(app: typer.Typer) -> None:
     app.command()(doctor)
 
 
-def doctor(task: TaskName = "injury", as_json: Json = False) -> None:
+Measure = Annotated[
+    bool, typer.Option("--measure", help="Measure how many threads and replicas the members should have here.")
+]
+
+
+def doctor(task: TaskName = "injury", measure: Measure = False, as_json: Json = False) -> None:
     """Check the machine, the models, the store and Ray, and say what to do. Exit 1 where something must be done."""
+    if measure:
+        _measure(task)
     checks: list[Callable[[], Finding]] = [
         _python,
         _cpu,
@@ -53,6 +60,7 @@ def doctor(task: TaskName = "injury", as_json: Json = False) -> None:
         _disk,
         _shared_memory,
         lambda: _models(task),
+        _sizes,
         _ray,
         _store,
         _service,
@@ -133,6 +141,27 @@ def _models(task: str) -> Finding:
     except ArtifactError as error:
         return Finding("models", "warning", str(error), "run `hungjury prepare`, or let `hungjury up` do it")
     return Finding("models", "ok", f"{', '.join(artifact.groups)} in {artifact.path}, files as in the manifest")
+
+
+def _measure(task: str) -> None:
+    """A few seconds for each member group; a service that runs keeps its sizes until its next start."""
+    from ensemble.artifacts import current_artifact
+    from ensemble.tasks.task import load_task
+    from service.sizing import measure
+
+    measure(current_artifact(load_task(task).name))
+
+
+def _sizes() -> Finding:
+    from service.sizing import kept
+
+    sizing = kept()
+    if not sizing.trials:
+        return Finding("sizes", "ok", "not measured on this machine; `hungjury doctor --measure` takes some seconds")
+    sizes = {group: sizing.size(group) for group in sizing.trials}
+    return Finding(
+        "sizes", "ok", "; ".join(f"{g}: threads {s.threads}, replicas {s.replicas}" for g, s in sizes.items())
+    )
 
 
 def _ray() -> Finding:

@@ -99,7 +99,7 @@ def bind_scorer(
     """The group's deployment, named after it; `load` runs in each of its replicas."""
     deployment = serve.deployment(ScorerReplica).options(
         name=group,
-        num_replicas=settings.replicas,
+        num_replicas=settings.replicas or 1,
         ray_actor_options={"num_cpus": settings.num_cpus, "num_gpus": settings.num_gpus},
         max_ongoing_requests=_MAX_REQUESTS,
         max_queued_requests=_MAX_REQUESTS,

@@ -25,6 +25,7 @@ from ensemble.rows import RowReader
 from ensemble.tasks.task import load_task
 from ensemble.text import Text
 from service.config import load_config
+from service.sizing import sized
 
 pytestmark = [pytest.mark.service, pytest.mark.models]
 
@@ -71,8 +72,8 @@ def service(prepared_home, free_port) -> Iterator[LiveService]:
 def panel(prepared_home, monkeypatch) -> Iterator[Panel]:
     """The same members in this process, with as many threads as the service gives each."""
     monkeypatch.setenv("HUNGJURY_HOME", str(prepared_home))
-    artifact, config = current_artifact("injury"), load_config()
-    scorers = [artifact.load_scorer(group, threads=config.group(group).threads) for group in artifact.groups]
+    artifact, config = current_artifact("injury"), sized(load_config())
+    scorers = [artifact.load_scorer(group, threads=config.group(group).threads or 1) for group in artifact.groups]
     loaded = Panel(scorers, artifact.joint)
     yield loaded
     loaded.close()

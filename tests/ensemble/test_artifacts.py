@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import tiny_artifact
 
 from ensemble.artifacts import Manifest, all_artifacts, current_artifact, find_artifact, is_pinned, seal, use
 from ensemble.errors import ArtifactError, InputError
@@ -107,3 +108,17 @@ def test_a_damaged_artifact_cannot_be_put_into_use():
     with pytest.raises(ArtifactError, match="missing"):
         use(first)
     assert second.is_current
+
+
+def test_members_in_another_number_format_have_another_version():
+    """On a GPU that takes float16, the artifact says beforehand which version will serve there."""
+    artifact = tiny_artifact.make()
+    (listed,) = artifact.members("encoder")
+    assert artifact.members("encoder", device="cuda") == (listed,)
+    parity = {"rows": 10, "difference": 0.0, "usual": 0.0, "tolerance": 0.01, "auc": 0.9, "auc_torch": 0.9}
+    half = {"format": "float16", "sha256": "0", "parity": parity}
+    (artifact.path / "encoder" / "formats.json").write_text(json.dumps({"variants": [half]}))
+    (there,) = artifact.members("encoder", device="cuda")
+    assert (there.name, there.kind) == (listed.name, listed.kind)
+    assert there.version != listed.version
+    assert artifact.members("encoder") == (listed,)

@@ -7,11 +7,11 @@ from training_rows import made_up
 
 from ensemble.members.encoder import encoder_logits
 from ensemble.members.onnx_text import OnnxTextModel
-from ensemble.members.windows import WindowTokenizer
 from ensemble.text import LabelledText, Text
 from ensemble.training.bert import Classifier, export, load_base, minilm_path
+from ensemble.training.encoder_export import torch_logits
 from ensemble.training.encoder_fit import EncoderRecipe
-from ensemble.training.encoder_folds import fit_encoder_folds, torch_logits
+from ensemble.training.encoder_folds import fit_encoder_folds
 
 TOKENIZER = minilm_path() / "tokenizer.json"
 
@@ -29,15 +29,15 @@ def test_torch_reads_texts_as_the_export_does(tmp_path):
     export(model, TOKENIZER, tmp_path)
     texts = [Text("He fell."), Text("The boat came in at noon. " * 90), Text("So it went.", "It rained.")]
     expected = encoder_logits(OnnxTextModel(tmp_path), texts)
-    np.testing.assert_allclose(torch_logits(model, WindowTokenizer(TOKENIZER), texts), expected, atol=1e-4)
+    np.testing.assert_allclose(torch_logits(model, minilm_path(), texts), expected, atol=1e-4)
 
 
 def test_every_row_gets_a_logit_and_one_encoder_comes_out(rows, tmp_path):
     """Its export is there, scores as one model, and the same seed gives the same numbers."""
     recipe = EncoderRecipe(epochs=1, batch_size=8)
     told = []
-    raw = fit_encoder_folds(rows, tmp_path / "a", recipe=recipe, progress=told.append)
-    again = fit_encoder_folds(rows, tmp_path / "b", recipe=recipe)
+    average, raw = fit_encoder_folds(rows, tmp_path / "a", recipe=recipe, progress=told.append)
+    _, again = fit_encoder_folds(rows, tmp_path / "b", recipe=recipe)
     assert raw.shape == (len(rows),)
     assert np.isfinite(raw).all()
     np.testing.assert_array_equal(raw, again)
@@ -45,3 +45,4 @@ def test_every_row_gets_a_logit_and_one_encoder_comes_out(rows, tmp_path):
     assert told[-1] == 1.0
     served = [encoder_logits(OnnxTextModel(tmp_path / name), rows) for name in ("a", "b")]
     np.testing.assert_array_equal(*served)
+    np.testing.assert_allclose(served[0], torch_logits(average, minilm_path(), rows), atol=1e-4)

@@ -2,6 +2,10 @@
 
 import socket
 
+import tiny_artifact
+
+from service.sizing import cores
+
 
 def test_a_fresh_machine_is_told_what_is_missing(hungjury, free_port, monkeypatch):
     """Nothing prepared is a warning with its remedy; nothing fails, so exit 0."""
@@ -34,3 +38,16 @@ def test_a_store_that_does_not_answer_is_a_failure(hungjury, free_port, monkeypa
     assert told.code == 1
     assert by_name["queue store"]["state"] == "failed"
     assert "sesame" not in told.out
+
+
+def test_sizes_are_measured_on_request(hungjury, free_port, monkeypatch):
+    """`--measure` tries the members at hand and keeps what it finds; without any it says how to get them."""
+    monkeypatch.setenv("HUNGJURY_PORT", str(free_port()))
+    refused = hungjury("doctor", "--measure")
+    assert refused.code == 1
+    assert "hungjury prepare" in refused.err
+    tiny_artifact.make()
+    found = {finding["name"]: finding for finding in hungjury("doctor", "--measure", "--json").json}
+    assert "encoder: threads" in found["sizes"]["found"] or cores() == 1
+    again = {finding["name"]: finding for finding in hungjury("doctor", "--json").json}
+    assert again["sizes"] == found["sizes"]
