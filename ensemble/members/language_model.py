@@ -22,6 +22,7 @@ from ensemble.errors import ArtifactError, InputError
 from ensemble.members.generation import sample
 from ensemble.members.padding import last_states, pooled_states
 from ensemble.members.prefix_cache import Prefix, RecordingCache
+from ensemble.members.shared_attention import Shared, attending, layer_windows
 from ensemble.members.specs import Precision
 from ensemble.members.token_batches import token_batches
 from ensemble.members.weights import fingerprint
@@ -63,6 +64,7 @@ class LanguageModel:
         self._fingerprint, self._threads, self._batch_tokens = fingerprint, threads, batch_tokens
         self._prefixes: OrderedDict[str, Prefix] = OrderedDict()
         self._lock = threading.RLock()
+        self._windows = layer_windows(model.config.get_text_config())
         self._shares_prefixes = self._prefix_sharing_works()
 
     @classmethod
@@ -224,21 +226,24 @@ class LanguageModel:
         return made
 
     def _compute_prefix(self, tokens: tuple[int, ...], *, share: bool) -> Prefix:
-        if not share or not tokens:
+        if not share or not tokens or self._windows is None:
             return Prefix(tokens)
         cache = RecordingCache(self.depth)
         self._model.base_model(input_ids=self._tensor([list(tokens)]), past_key_values=cache, use_cache=True)
         return cache.prefix(tokens)
 
     def _prefix_sharing_works(self) -> bool:
-        """Whether a lent prefix gives what reading the whole text gives; recurrent models, for one, cannot share."""
+        """Whether a lent prefix gives what reading the whole text gives.
+
+        Recurrent models cannot share one, nor those whose attention does more than ours knows of.
+        """
         tokens = (*self._start_tokens(), *self.tokens("The lamp was lit before the guests came down."))
         head, suffix = self._head([0]), [self.tokens(" Nobody spoke of it.")]
         with self._computing():
             plain, _ = self._read_batch(Prefix(tokens), suffix, head, ())
             try:
                 lent, _ = self._read_batch(self._compute_prefix(tokens, share=True), suffix, head, ())
-            except (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError):
+            except (AttributeError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError):
                 return False
         return bool(np.allclose(plain, lent, rtol=_SELF_CHECK_TOLERANCE, atol=_SELF_CHECK_TOLERANCE))
 
@@ -262,13 +267,21 @@ class LanguageModel:
         """
         skipped = 0 if prefix.cached else len(prefix.tokens)
         full = rows if prefix.cached else [[*prefix.tokens, *row] for row in rows]
-        lent = {"past_key_values": prefix.lend(), "use_cache": True} if prefix.cached else {"use_cache": False}
-        out = self._model.base_model(input_ids=self._tensor(full), output_hidden_states=bool(layers), **lent)
+        out = self._forward(self._tensor(full), prefix, list(layers) or False)
         lengths = torch.tensor([len(row) for row in rows], device=out.last_hidden_state.device)
         last = last_states(out.last_hidden_state[:, skipped:], lengths)
         pooled = [pooled_states(out.hidden_states[layer][:, skipped:], lengths) for layer in layers]
         hidden = torch.stack(pooled, dim=1) if pooled else torch.empty(len(rows), 0, 2, self.width)
         return self._logits(last, head), hidden.float().cpu().numpy()
+
+    def _forward(self, ids: torch.Tensor, prefix: Prefix, layers: list[int] | bool) -> Any:
+        settings = {"output_hidden_states": layers, "use_cache": False}
+        if not prefix.cached:
+            return self._model.base_model(input_ids=ids, **settings)
+        positions = torch.arange(ids.shape[1], device=ids.device)[None] + len(prefix.tokens)
+        shared = Shared(prefix, self._windows or ())
+        with attending(self._model):
+            return self._model.base_model(input_ids=ids, position_ids=positions, shared=shared, **settings)
 
     def _logits(self, last: torch.Tensor, head: tuple[torch.Tensor, torch.Tensor | None]) -> FloatArray:
         weight, bias = head
