@@ -1,9 +1,9 @@
 """Attention of many texts over one shared prefix whose keys and values are never copied.
 
-transformers hands attention one tensor of keys per row, so a shared prefix would be repeated for every row of every batch
-and layer. Here the rows' queries meet the prefix in one matrix product, as if they were one long row, and their own keys
-row by row; one softmax over both makes it the same attention. No mask is passed in: rows are padded at the end, where
-causality keeps the padding from being seen.
+transformers hands attention one tensor of keys per row, so a shared prefix would be repeated for every row of every
+batch and layer. Here the rows' queries meet the prefix in one matrix product, as if they were one long row, and their
+own keys row by row; one softmax over both makes it the same attention. No mask is passed in: rows are padded at the
+end, where causality keeps the padding from being seen.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,13 +16,14 @@ from ensemble.members.gguf_import import prepare_default_model
 from ensemble.members.judge import LanguageModelScorer
 from ensemble.members.language_model import LanguageModel
 from ensemble.members.probe import Probe
-from ensemble.members.prompts import general_prompts, task_prompts
+from ensemble.members.prompts import Prompt, general_prompts, task_prompts
 from ensemble.members.remote_judge import FILE as REMOTE_FILE
 from ensemble.members.remote_judge import RemoteJudgeFile, RemoteModel
-from ensemble.members.specs import JudgeSpec, ProbeSpec
+from ensemble.members.specs import JudgeSpec, Precision, ProbeSpec
 from ensemble.scorer import FloatArray
 from ensemble.tasks.task import Task
 from ensemble.training.judge_fit import fit_judge
+from ensemble.training.precision import computes_bfloat16, load_in_best_precision
 from ensemble.training.probe_fit import candidate_layers, fit_probe
 from ensemble.training.row_reader import Progress, RowReader
 
@@ -91,12 +93,10 @@ def _prepare_local(
 ) -> tuple[str, FloatArray]:
     source = judge.model if judge else None
     path = Path(source) if source else prepare_default_model(models_dir(), progress)
-    model = LanguageModel.load(source or path, dtype=judge.precision if judge else None)
-    layers = candidate_layers(model.depth) if probe else ()
-    coarse = torch.cpu._is_avx512_bf16_supported() and model.precision == "float32"  # noqa: SLF001 - else it is emulated
-    draft = LanguageModel.load(source or path, dtype="bfloat16") if coarse else None
-    reader = RowReader(model, layers, progress, draft=draft)
     prompts = task_prompts(task)
+    model = _loaded(directory, str(source or path), judge.precision if judge else None, prompts, task, seed, progress)
+    layers = candidate_layers(model.depth) if probe else ()
+    reader = RowReader(model, layers, progress)
     train, calibration = task.rows("train"), task.rows("calibration")
     asking, reading = None, None
     if judge:
@@ -108,6 +108,27 @@ def _prepare_local(
     scorer = LanguageModelScorer(model, asking, reading)
     passes = {prompt: reader.read(prompt, calibration) for prompt in scorer.prompts}
     return path.name if source is None else source, scorer.score_passes(passes, reader.layers)
+
+
+def _loaded(
+    directory: Path,
+    source: str,
+    precision: Precision | None,
+    prompts: Sequence[Prompt],
+    task: Task,
+    seed: int,
+    progress: Progress,
+) -> LanguageModel:
+    """The model in the number format asked for, else in the fastest one that gives what float32 gives."""
+    if precision is not None or torch.cuda.is_available() or not computes_bfloat16():
+        return LanguageModel.load(source, dtype=precision)
+    step = "comparing number formats"
+    progress(step, 0.0)
+    model = load_in_best_precision(
+        lambda dtype: LanguageModel.load(source, dtype=dtype), prompts, task.rows("calibration"), directory, seed=seed
+    )
+    progress(step, 1.0)
+    return model
 
 
 def _prepare_remote(directory: Path, task: Task, spec: JudgeSpec, progress: Progress) -> FloatArray:

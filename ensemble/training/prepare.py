@@ -34,7 +34,7 @@ from ensemble.training_record import TrainingRecord
 if TYPE_CHECKING:
     from ensemble.training.judge_group import PreparedJudges
 
-RECIPE = 2
+RECIPE = 3
 """Raised whenever the way of fitting changes, so that older artifacts are prepared anew."""
 
 _PACKAGES = ("torch", "transformers", "onnxruntime-gpu", "onnxruntime", "scikit-learn", "numpy", "tokenizers")
