@@ -1,7 +1,7 @@
 """Texts a second of the language model's members, beside the ways in which one would ask the same model without them.
 
-Run by `make bench`. Everything is measured in the same run, in turns, so that a busy machine disturbs all alike. The row
-of llama.cpp needs the extra `bench`, which compiles for minutes: `pip install -c constraints.txt -e '.[bench]'`.
+Run by `make bench`. Everything is measured in the same run, in turns, so that a busy machine disturbs all alike.
+llama.cpp needs the extra `bench`, which compiles for minutes: `pip install -c constraints.txt -e '.[bench]'`.
 """
 
 import statistics
