@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ensemble.errors import ArtifactError, InputError
 from ensemble.members.generation import sample
+from ensemble.members.packed_linear import pack
 from ensemble.members.padding import last_states, pooled_states
 from ensemble.members.prefix_cache import Prefix, RecordingCache
 from ensemble.members.shared_attention import Shared, attending, layer_windows
@@ -30,6 +31,7 @@ from ensemble.scorer import FloatArray
 
 _CACHED_PREFIXES = 4
 _SELF_CHECK_TOLERANCE = 0.05
+_SOME_TEXT = "The lamp was lit before the guests came down."
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,8 @@ class LanguageModel:
                 f"cannot load the language model {source!r}: {error}; "
                 "give a folder that holds it, or check its name and the network"
             ) from error
-        return cls(model.to(chosen).eval(), tokenizer, digest, threads=threads)
+        pack(model.to(chosen).eval(), tokenizer(_SOME_TEXT)["input_ids"])
+        return cls(model, tokenizer, digest, threads=threads)
 
     @property
     def fingerprint(self) -> str:
@@ -237,7 +240,7 @@ class LanguageModel:
 
         Recurrent models cannot share one, nor those whose attention does more than ours knows of.
         """
-        tokens = (*self._start_tokens(), *self.tokens("The lamp was lit before the guests came down."))
+        tokens = (*self._start_tokens(), *self.tokens(_SOME_TEXT))
         head, suffix = self._head([0]), [self.tokens(" Nobody spoke of it.")]
         with self._computing():
             plain, _ = self._read_batch(Prefix(tokens), suffix, head, ())
