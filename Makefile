@@ -85,7 +85,7 @@ schema: venv ## Write deploy/hungjury.schema.json again from the configuration c
 constraints: ## Renew constraints.txt with the newest versions that pyproject.toml allows
 	@echo "==> Resolving the newest versions in a virtual environment of its own (build/constraints)"
 	@"$(PYTHON)" -m venv --clear build/constraints
-	@build/constraints/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@build/constraints/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev,bench]'
 	@set -o pipefail; { grep '^#' constraints.txt; build/constraints/bin/python -m pip list --format freeze --exclude pip --exclude hungjury \
 	  | sed -e 's/+[a-z0-9.]*$$//' -e 's/^onnxruntime-gpu==\(.*\)/&\nonnxruntime==\1/' | LC_ALL=C sort -f; } > build/constraints.txt
 	@mv build/constraints.txt constraints.txt

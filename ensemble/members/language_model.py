@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 from ensemble.errors import ArtifactError, InputError
 from ensemble.members.generation import sample
 from ensemble.members.hub import only_local
+from ensemble.members.packed_linear import pack
 from ensemble.members.padding import last_states, pooled_states
 from ensemble.members.prefix_cache import Prefix, RecordingCache
+from ensemble.members.shared_attention import Shared, attending, layer_windows
 from ensemble.members.specs import Precision
 from ensemble.members.token_batches import token_batches
 from ensemble.members.weights import fingerprint
@@ -32,6 +34,7 @@ _CACHED_PREFIXES = 4
 _SPACE_MARKS = "\u2581\u0120"
 """How tokenizers write the space before a word: SentencePiece, byte-level BPE."""
 _SELF_CHECK_TOLERANCE = 0.05
+_SOME_TEXT = "The lamp was lit before the guests came down."
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class LanguageModel:
         self._fingerprint, self._threads, self._batch_tokens = fingerprint, threads, batch_tokens
         self._prefixes: OrderedDict[str, Prefix] = OrderedDict()
         self._lock = threading.RLock()
+        self._windows = layer_windows(model.config.get_text_config())
         self._shares_prefixes = self._prefix_sharing_works()
 
     @classmethod
@@ -106,7 +110,8 @@ class LanguageModel:
                 f"cannot load the language model {source!r}: {error}; "
                 "give a folder that holds it, or check its name and the network"
             ) from error
-        return cls(model.to(chosen).eval(), tokenizer, digest, threads=threads)
+        pack(model.to(chosen).eval(), tokenizer(_SOME_TEXT)["input_ids"])
+        return cls(model, tokenizer, digest, threads=threads)
 
     @property
     def fingerprint(self) -> str:
@@ -246,21 +251,24 @@ class LanguageModel:
         return made
 
     def _compute_prefix(self, tokens: tuple[int, ...], *, share: bool) -> Prefix:
-        if not share or not tokens:
+        if not share or not tokens or self._windows is None:
             return Prefix(tokens)
         cache = RecordingCache(self.depth)
         self._model.base_model(input_ids=self._tensor([list(tokens)]), past_key_values=cache, use_cache=True)
         return cache.prefix(tokens)
 
     def _prefix_sharing_works(self) -> bool:
-        """Whether a lent prefix gives what reading the whole text gives; recurrent models, for one, cannot share."""
-        tokens = (*self._start_tokens(), *self.tokens("The lamp was lit before the guests came down."))
+        """Whether a lent prefix gives what reading the whole text gives.
+
+        Recurrent models cannot share one, nor those whose attention does more than ours knows of.
+        """
+        tokens = (*self._start_tokens(), *self.tokens(_SOME_TEXT))
         head, suffix = self._head([0]), [self.tokens(" Nobody spoke of it.")]
         with self._computing():
             plain, _ = self._read_batch(Prefix(tokens), suffix, head, ())
             try:
                 lent, _ = self._read_batch(self._compute_prefix(tokens, share=True), suffix, head, ())
-            except (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError):
+            except (AttributeError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError):
                 return False
         return bool(np.allclose(plain, lent, rtol=_SELF_CHECK_TOLERANCE, atol=_SELF_CHECK_TOLERANCE))
 
@@ -284,13 +292,21 @@ class LanguageModel:
         """
         skipped = 0 if prefix.cached else len(prefix.tokens)
         full = rows if prefix.cached else [[*prefix.tokens, *row] for row in rows]
-        lent = {"past_key_values": prefix.lend(), "use_cache": True} if prefix.cached else {"use_cache": False}
-        out = self._model.base_model(input_ids=self._tensor(full), output_hidden_states=bool(layers), **lent)
+        out = self._forward(self._tensor(full), prefix, list(layers) or False)
         lengths = torch.tensor([len(row) for row in rows], device=out.last_hidden_state.device)
         last = last_states(out.last_hidden_state[:, skipped:], lengths)
         pooled = [pooled_states(out.hidden_states[layer][:, skipped:], lengths) for layer in layers]
         hidden = torch.stack(pooled, dim=1) if pooled else torch.empty(len(rows), 0, 2, self.width)
         return self._logits(last, head), hidden.float().cpu().numpy()
+
+    def _forward(self, ids: torch.Tensor, prefix: Prefix, layers: list[int] | bool) -> Any:
+        settings = {"output_hidden_states": layers, "use_cache": False}
+        if not prefix.cached:
+            return self._model.base_model(input_ids=ids, **settings)
+        positions = torch.arange(ids.shape[1], device=ids.device)[None] + len(prefix.tokens)
+        shared = Shared(prefix, self._windows or ())
+        with attending(self._model):
+            return self._model.base_model(input_ids=ids, position_ids=positions, shared=shared, **settings)
 
     def _logits(self, last: torch.Tensor, head: tuple[torch.Tensor, torch.Tensor | None]) -> FloatArray:
         weight, bias = head

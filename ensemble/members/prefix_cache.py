@@ -1,9 +1,4 @@
-"""Keys and values of a prompt prefix, computed once and lent to any number of batches.
-
-The caches that transformers ships keep what a batch appends; lending one out would need a deep copy for every batch.
-Here a batch gets a view: each layer joins the expanded prefix with the new tokens, hands the result to attention and
-forgets it, so at most one layer's joined keys and values exist at a time and the prefix itself is never written to.
-"""
+"""Keys and values of a prompt prefix, computed once and lent to any number of batches."""
 
 from __future__ import annotations
 
@@ -33,15 +28,11 @@ class Prefix:
         """Whether keys and values are at hand."""
         return bool(self.keys)
 
-    def lend(self) -> Cache:
-        """A cache for one forward pass of any batch size."""
-        return Cache(layers=[_LentLayer(k, v) for k, v in zip(self.keys, self.values, strict=True)])
-
 
 class RecordingCache(Cache):  # type: ignore[misc]  # transformers is followed as Any, see pyproject
     """A plain cache that keeps every key and value of one pass, also of layers with a sliding window.
 
-    Windowed layers are kept whole because their mask, not their storage, decides what a token may see.
+    Windowed layers are kept whole because attention, not their storage, decides what a token may see.
     """
 
     def __init__(self, layers: int) -> None:
@@ -52,9 +43,7 @@ class RecordingCache(Cache):  # type: ignore[misc]  # transformers is followed a
         return Prefix(tokens, tuple(layer.keys for layer in self.layers), tuple(layer.values for layer in self.layers))
 
 
-class _FullLayer(CacheLayerMixin):  # type: ignore[misc]  # as above
-    """Common answers of a layer that holds all that came before."""
-
+class _KeepingLayer(CacheLayerMixin):  # type: ignore[misc]  # as above
     is_sliding = False
 
     def lazy_initialization(self, key_states: torch.Tensor, _value_states: torch.Tensor) -> None:
@@ -73,22 +62,7 @@ class _FullLayer(CacheLayerMixin):  # type: ignore[misc]  # as above
     # transformers before 5.3 asks by this name
     get_max_cache_shape = get_max_length
 
-
-class _KeepingLayer(_FullLayer):
     def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any) -> Any:
         self.lazy_initialization(key_states, value_states)
-        self.keys, self.values = key_states, value_states
+        self.keys, self.values = key_states.contiguous(), value_states.contiguous()
         return key_states, value_states
-
-
-class _LentLayer(_FullLayer):
-    def __init__(self, keys: torch.Tensor, values: torch.Tensor) -> None:
-        super().__init__()
-        self.lazy_initialization(keys, values)
-        self.keys, self.values = keys, values
-
-    def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any) -> Any:
-        rows = key_states.shape[0]
-        joined_keys = torch.cat([self.keys.expand(rows, -1, -1, -1), key_states], dim=-2)
-        joined_values = torch.cat([self.values.expand(rows, -1, -1, -1), value_states], dim=-2)
-        return joined_keys, joined_values

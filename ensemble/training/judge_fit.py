@@ -71,7 +71,7 @@ def choose_prompts(
         return Choice((usable[0],), (1.0,), {})
     compared = _sample(without_shots(rows, usable), SELECTION_ROWS, seed)
     labels = [row.label for row in compared]
-    scores = {prompt: _preference(reader.read(prompt, compared, draft=True)) for prompt in usable}
+    scores = {prompt: _preference(reader.read(prompt, compared)) for prompt in usable}
     auc = {prompt: float(roc_auc_score(labels, score)) for prompt, score in scores.items()}
     chosen = _best([(prompt,) for prompt in usable], scores, labels)
     pair = _best(list(combinations(usable, 2)), scores, labels)
@@ -177,7 +177,7 @@ def answer_weights(reader: RowReader, prompt: Prompt, rows: Sequence[LabelledTex
         prompt: what is asked.
         rows: train rows that the prompt does not show.
     """
-    read = reader.read(prompt, rows, draft=True)
+    read = reader.read(prompt, rows)
     if len(answer_tokens(reader.model, prompt)) == 2:
         return AnswerFit(read.answers, read.rows, (1.0, -1.0))
     strength, _ = max(cross_validated(read.answers, read.rows, rows, STRENGTHS), key=lambda tried: tried[1])

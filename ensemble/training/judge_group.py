@@ -13,11 +13,12 @@ from ensemble.home import models_dir
 from ensemble.members.gguf_import import prepare_default_model
 from ensemble.members.language_model import LanguageModel
 from ensemble.members.prompts import PROMPTS_FILE, Prompt, task_prompts
-from ensemble.members.specs import REMOTE_GROUP, JudgeSpec, ProbeSpec
+from ensemble.members.specs import REMOTE_GROUP, JudgeSpec, Precision, ProbeSpec
 from ensemble.scorer import FloatArray
 from ensemble.tasks.task import Task
 from ensemble.training.answer_words import answer_words
 from ensemble.training.judge_fit import fit_judge
+from ensemble.training.precision import computes_bfloat16, load_in_best_precision
 from ensemble.training.probe_fit import candidate_layers, fit_probe
 from ensemble.training.remote_fit import fit_remote
 from ensemble.training.row_reader import Progress, RowReader
@@ -87,11 +88,10 @@ def _prepare_local(
 ) -> tuple[str, FloatArray]:
     source = judge.model if judge else None
     path = Path(source) if source else prepare_default_model(models_dir(), progress)
-    model = LanguageModel.load(source or path, dtype=judge.precision if judge else None)
+    asked = judge.precision if judge else None
+    model = _loaded(directory, str(source or path), asked, task, seed, progress)
     layers = candidate_layers(model.depth) if probe else ()
-    coarse = torch.cpu._is_avx512_bf16_supported() and model.precision == "float32"  # noqa: SLF001 - else it is emulated
-    draft = LanguageModel.load(source or path, dtype="bfloat16") if coarse else None
-    reader = RowReader(model, layers, progress, draft=draft)
+    reader = RowReader(model, layers, progress)
     prompts = _candidates(model, task)
     train, calibration = task.rows("train"), task.rows("calibration")
     columns: list[FloatArray] = []
@@ -109,3 +109,19 @@ def _candidates(model: LanguageModel, task: Task) -> list[Prompt]:
     if (task.path / PROMPTS_FILE).is_file():
         return prompts
     return [p.model_copy(update={"words": answer_words(model, p, task, task.rows("train"))}) for p in prompts]
+
+
+def _loaded(
+    directory: Path, source: str, precision: Precision | None, task: Task, seed: int, progress: Progress
+) -> LanguageModel:
+    """The model in the number format asked for, else in the fastest one that gives what float32 gives."""
+    if precision is not None or torch.cuda.is_available() or not computes_bfloat16():
+        return LanguageModel.load(source, dtype=precision)
+    step = "comparing number formats"
+    progress(step, 0.0)
+    rows = task.rows("calibration") or task.rows("train")
+    model = load_in_best_precision(
+        lambda dtype: LanguageModel.load(source, dtype=dtype), task_prompts(task), rows, directory, seed=seed
+    )
+    progress(step, 1.0)
+    return model

@@ -30,7 +30,7 @@ from ensemble.training.remote_fit import measurable
 from ensemble.training.steps import Steps
 from ensemble.training_record import TrainingRecord
 
-RECIPE = 4
+RECIPE = 5
 """Raised whenever the way of fitting changes, so that older artifacts are prepared anew."""
 
 _PACKAGES = ("torch", "transformers", "onnxruntime-gpu", "onnxruntime", "scikit-learn", "numpy", "tokenizers")

@@ -70,7 +70,7 @@ def fit_probe(
         name: the member's name.
     """
     rows = without_shots(train, [prompt])
-    read = reader.read(prompt, rows, draft=True)
+    read = reader.read(prompt, rows)
     choice = choose(read, rows, reader.layers)
     features = pooled(read.hidden[:, reader.layers.index(choice.layer)], choice.pooling)
     linear = fit_linear(features, read.rows, rows, choice.strength)

@@ -246,13 +246,3 @@ def test_rows_are_read_once(tiny, rows, monkeypatch):
     again = reader.read(PROMPT, rows[::-1])
     assert np.array_equal(again.preference, first.preference[::-1])
     assert np.array_equal(again.hidden, first.hidden[::-1])
-
-
-def test_a_draft_reads_only_what_is_asked_of_it(tiny, build_tiny, tmp_path, rows):
-    """Weights may be fitted on a faster model's reading; everything else is read by the model that serves."""
-    draft = LanguageModel.load(build_tiny(tmp_path / "draft", seed=1), threads=1, device="cpu")
-    reader = RowReader(tiny, (), draft=draft)
-    served, drafted = reader.read(PROMPT, rows), reader.read(PROMPT, rows, draft=True)
-    np.testing.assert_array_equal(served.answers, RowReader(tiny, ()).read(PROMPT, rows).answers)
-    np.testing.assert_array_equal(drafted.answers, RowReader(draft, ()).read(PROMPT, rows).answers)
-    assert not np.array_equal(served.answers, drafted.answers)
