@@ -14,7 +14,7 @@ from ensemble.disagreement import jensen_shannon
 from ensemble.errors import ArtifactError, InputError, MemberUnavailableError
 from ensemble.scorer import FloatArray, Member, Scorer
 from ensemble.text import Text
-from ensemble.verdict import MemberScore, Verdict
+from ensemble.verdict import MemberScore, Verdict, Vote
 
 MAX_MEMBERS = 8
 """Every subset of members has weights of its own, 2^members - 1 of them."""
@@ -39,7 +39,8 @@ class Joint(BaseModel):
     Attributes:
         members: column order of every array given to it.
         deployed: the member whose failures are hunted.
-        threshold: posterior from which a text is flagged; also each member's own threshold for its vote.
+        threshold: posterior from which a text is flagged.
+        votes: by member, P(yes) from which it votes yes; `threshold` for those that are not listed.
         subsets: weights for every non-empty subset, so that a missing member changes the rule, not only the input.
     """
 
@@ -48,6 +49,7 @@ class Joint(BaseModel):
     members: tuple[str, ...]
     deployed: str
     threshold: float
+    votes: dict[str, float] = {}
     subsets: tuple[Weights, ...]
 
     @model_validator(mode="after")
@@ -56,7 +58,18 @@ class Joint(BaseModel):
             raise ValueError(f"deployed member {self.deployed!r} is not one of {', '.join(self.members)}")
         if len(self.subsets) != 2 ** len(self.members) - 1:
             raise ValueError("weights for every subset of members are needed")
+        if strangers := set(self.votes) - set(self.members):
+            raise ValueError(f"thresholds of {', '.join(sorted(strangers))}, who are no members")
         return self
+
+    def vote_threshold(self, member: str) -> float:
+        """P(yes) from which a member votes yes."""
+        return self.votes.get(member, self.threshold)
+
+    @property
+    def vote_thresholds(self) -> FloatArray:
+        """The same of all members, shape (members,)."""
+        return np.array([self.vote_threshold(name) for name in self.members])
 
     def posterior(self, probabilities: FloatArray) -> FloatArray:
         """Panel P(yes), shape (n,), from P(yes) of shape (n, members); nan where a member did not answer."""
@@ -87,7 +100,7 @@ class Joint(BaseModel):
 
     def _verdict(self, name: str, answers: dict[Member, float], posterior: float, disagreement: float) -> Verdict:
         scores = {
-            member.name: MemberScore(probability=p, vote="yes" if p >= self.threshold else "no", version=member.version)
+            member.name: MemberScore(probability=p, vote=self._vote(member.name, p), version=member.version)
             for member, p in answers.items()
             if not math.isnan(p)  # nan marks a member that did not answer
         }
@@ -103,6 +116,9 @@ class Joint(BaseModel):
             degraded=degraded,
             review=bool(degraded) or len({score.vote for score in scores.values()}) > 1,
         )
+
+    def _vote(self, member: str, probability: float) -> Vote:
+        return "yes" if probability >= self.vote_threshold(member) else "no"
 
 
 def fit_joint(

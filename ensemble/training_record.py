@@ -81,12 +81,15 @@ class TrainingRecord(_Record):
 
     Attributes:
         members: hash of everything that the members depend on; equal ones need no new fits, whatever the threshold.
+        operating: the panel's threshold.
+        votes: the members' own, by name, for the same wanted FNR.
         examples: identities of the train rows that the judge may be shown.
     """
 
     members: str
     data: DataRecord
     operating: OperatingPoint
+    votes: dict[str, OperatingPoint] = {}
     examples: tuple[str, ...] = ()
 
 

@@ -131,16 +131,18 @@ def measure(
     check_columns(probabilities, labels)
     joint, posterior = panel.joint, panel.joint.posterior(probabilities)
     columns = {name: probabilities[:, i] for i, name in enumerate(joint.members)}
-    both = (joint.threshold, joint.threshold)
+    both = (joint.vote_threshold(joint.deployed), joint.threshold)
     return Report(
         rows=len(labels),
         positives=int(labels.sum()),
         deployed=joint.deployed,
         versions={member.name: member.version for member in panel.members},
-        members={name: quality(column, labels, joint.threshold, fprs=fprs) for name, column in columns.items()},
+        members={
+            name: quality(column, labels, joint.vote_threshold(name), fprs=fprs) for name, column in columns.items()
+        },
         panel=quality(posterior, labels, joint.threshold, fprs=fprs),
         independence=independence(
-            probabilities, labels, members=joint.members, deployed=joint.deployed, threshold=joint.threshold
+            probabilities, labels, members=joint.members, deployed=joint.deployed, threshold=joint.vote_thresholds
         ),
         slices=tuple(
             slicing(field, names, labels, deployed=columns[joint.deployed], panel=posterior, thresholds=both)

@@ -37,7 +37,7 @@ from ensemble.training_record import OperatingPoint, TrainingRecord, operating_p
 
 WANTED_FNR = 0.05
 
-TRAINING_RECIPE = 2
+TRAINING_RECIPE = 3
 """Raised whenever the way of splitting or choosing changes, so that the same rows are trained on anew."""
 
 SPLITS = "splits.json"
@@ -96,7 +96,7 @@ def train(
     given = GivenRows(task.path, task.header, given=data.rows, examples=as_few_shot(examples))
     directory = _working_folder(task.name, members, force=force)
     fitted = fit_members(directory, given, specs, seed=seed, progress=progress)
-    joint, operating = _ruled(given, fitted, specs.deployed, wanted_fnr, progress)
+    joint, operating, votes = _ruled(given, fitted, specs.deployed, wanted_fnr, progress)
     steps = Steps(directory)
     scores = {group: steps.recall(held_out_step(group)) for group in fitted.scorers}
     (directory / HELD_OUT).write_text(json.dumps(scores), encoding="utf-8")
@@ -104,7 +104,7 @@ def train(
     (directory / SPLITS).write_text(json.dumps(_identities(data.rows), indent=1), encoding="utf-8")
     metrics = measured(fitted, joint, given, progress)
     shown = tuple(row.id for row in examples)
-    record = TrainingRecord(members=members, data=data.record, operating=operating, examples=shown)
+    record = TrainingRecord(members=members, data=data.record, operating=operating, votes=votes, examples=shown)
     manifest = manifest_of(given, fitted, specs, fingerprint=fingerprint, seed=seed, metrics=metrics, training=record)
     steps.clear()
     artifact = seal(directory, manifest, pinned=True)
@@ -114,12 +114,15 @@ def train(
 
 def _ruled(
     given: GivenRows, fitted: Fitted, deployed: str, wanted_fnr: float, progress: Progress
-) -> tuple[Joint, OperatingPoint]:
-    """The panel's rule with the threshold chosen, and how that does on the held-out rows."""
+) -> tuple[Joint, OperatingPoint, dict[str, OperatingPoint]]:
+    """The panel's rule with all thresholds chosen, and how panel and members do at them on the held-out rows."""
     joint = fit_panel(fitted, deployed, threshold=given.header.threshold, progress=progress)
     held = fitted.held_out.complete  # a judge that costs money was asked a sample
     operating = operating_point(posterior_of(held, joint), held.labels, wanted_fnr)
-    return joint.model_copy(update={"threshold": operating.threshold}), operating
+    columns = zip(held.members, held.scores.T, strict=True)
+    votes = {name: operating_point(column, held.labels, wanted_fnr) for name, column in columns}
+    thresholds = {name: vote.threshold for name, vote in votes.items()}
+    return joint.model_copy(update={"threshold": operating.threshold, "votes": thresholds}), operating, votes
 
 
 def _working_folder(task: str, members: str, *, force: bool) -> Path:

@@ -27,7 +27,7 @@ Interval = tuple[float, float] | None
 
 def show(report: Report) -> None:
     """Prints a report: sentences first, then tables; rates with their 95 % intervals."""
-    put(f"{report.rows:,} rows, {report.positives:,} of them yes; threshold {report.panel.threshold:g}")
+    put(f"{report.rows:,} rows, {report.positives:,} of them yes; the panel flags from {report.panel.threshold:.4g} on")
     for sentence in findings(report):
         put(fill(printable(sentence), console().width, initial_indent="- ", subsequent_indent="  "))
     put("")
@@ -53,7 +53,7 @@ def _quality(report: Report) -> None:
     table("Order and calibration", ("", "AUC", "average precision", "calibration error"), areas)
     errors = [
         (
-            name,
+            f"{name} (from {each.threshold:.3g})",
             _figure(each.fnr, each.fnr_interval),
             _counts(each.misses, each.positives),
             _figure(each.fpr, each.fpr_interval),
@@ -62,7 +62,7 @@ def _quality(report: Report) -> None:
         for name, each in _everyone(report)
     ]
     columns = ("", "FNR", "missed", "FPR", "false alarms")
-    table(f"At the threshold {report.panel.threshold:g}", columns, errors)
+    table("At the thresholds in use", columns, errors)
 
 
 def _at_fpr(report: Report) -> None:

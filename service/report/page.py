@@ -43,7 +43,7 @@ def page(report: Report, heading: Heading) -> str:
 
 
 def _intro(report: Report, heading: Heading) -> list[Element]:
-    facts = f"{report.rows:,} rows, {report.positives:,} of them yes; threshold {report.panel.threshold:g}; deployed: "
+    facts = f"{report.rows:,} rows, {report.positives:,} of them yes; deployed: "
     return [
         tag("h1", "Evaluation of ", tag("bdi", heading.task)),
         tag("p", tag("bdi", heading.data), f", {heading.when}", class_="aside"),
@@ -53,7 +53,7 @@ def _intro(report: Report, heading: Heading) -> list[Element]:
 
 
 def _quality(report: Report) -> list[Element]:
-    told = f"FNR and FPR at the threshold {report.panel.threshold:g}; below each figure its 95 % interval and counts."
+    told = "FNR and FPR at each one's threshold; below each figure its 95 % interval and counts."
     found = [tag("h2", "Members and panel"), tag("p", told, class_="aside"), tables.quality_table(report)]
     if report.panel.at_fpr:
         found.append(tables.fixed_fpr_table(report))

@@ -50,7 +50,7 @@ def measured(value: float | None, interval: Interval, hits: int | None = None, t
 
 def quality_table(report: Report) -> Element:
     """Order and errors of every member and of the panel."""
-    columns = ("", "AUC", "Average precision", "FNR", "FPR")
+    columns = ("", "AUC", "Average precision", "Threshold", "FNR", "FPR")
     return table(columns, [_quality_row(name, quality) for name, quality in everyone(report)])
 
 
@@ -64,6 +64,7 @@ def _quality_row(name: str, quality: Quality) -> Sequence[Node]:
         name,
         measured(quality.auc, quality.auc_interval),
         measured(quality.average_precision, quality.average_precision_interval),
+        number(quality.threshold),
         measured(quality.fnr, quality.fnr_interval, quality.misses, quality.positives),
         measured(quality.fpr, quality.fpr_interval, quality.false_alarms, quality.negatives),
     )

@@ -56,9 +56,10 @@ def score(panel: Panel, texts: list[Text]) -> Scored:
     """Scores texts in pieces."""
     parts = [panel.probabilities(texts[at : at + CHUNK]) for at in range(0, len(texts), CHUNK)]
     probabilities = np.concatenate(parts)
-    judge = probabilities[:, [member.kind for member in panel.members].index("judge")]
-    posterior, threshold = panel.joint.posterior(probabilities), panel.joint.threshold
-    return Scored(logit(judge), logit(posterior), judge >= threshold, posterior >= threshold)
+    column = [member.kind for member in panel.members].index("judge")
+    judge, posterior = probabilities[:, column], panel.joint.posterior(probabilities)
+    votes = judge >= panel.joint.vote_thresholds[column]
+    return Scored(logit(judge), logit(posterior), votes, posterior >= panel.joint.threshold)
 
 
 def wording_of(artifact: Artifact) -> Wording:

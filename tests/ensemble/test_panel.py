@@ -6,7 +6,7 @@ import pytest
 from ensemble.calibration import fit_platt, logit, sigmoid
 from ensemble.disagreement import jensen_shannon
 from ensemble.errors import ArtifactError, InputError, MemberUnavailableError
-from ensemble.panel import Panel, fit_joint
+from ensemble.panel import Joint, Panel, fit_joint
 from ensemble.scorer import Member
 from ensemble.text import Text
 
@@ -48,6 +48,23 @@ def test_posterior_is_better_than_every_member(sample, joint):
         return -np.mean(labels * np.log(p) + (1 - labels) * np.log(1 - p))
 
     assert loss(joint.posterior(probabilities)) < min(loss(probabilities[:, i]) for i in range(3))
+
+
+def test_every_member_votes_at_its_own_threshold(sample):
+    """The panel decides at its threshold; a member that has none of its own votes at that one."""
+    joint = fit_joint(*sample, members=NAMES, deployed="a", threshold=0.5).model_copy(update={"votes": {"a": 0.1}})
+    panel = Panel([_Fixed(NAMES, [0.2, 0.2, 0.2])], joint)
+    (verdict,) = panel.verdicts([Text("x")])
+    assert {name: score.vote for name, score in verdict.members.items()} == {"a": "yes", "b": "no", "c": "no"}
+    assert verdict.review
+    assert verdict.decision == "pass"
+    assert joint.vote_thresholds.tolist() == [0.1, 0.5, 0.5]
+
+
+def test_a_threshold_of_a_stranger_is_refused(joint):
+    """A rule read from a file names its own members only."""
+    with pytest.raises(ValueError, match="thresholds of d, who are no members"):
+        Joint.model_validate(joint.model_dump() | {"votes": {"d": 0.5}})
 
 
 def test_posterior_without_a_member_uses_weights_fitted_without_it(sample, joint):

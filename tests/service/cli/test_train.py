@@ -70,6 +70,10 @@ def test_training_makes_an_artifact_that_tells_of_its_data(artifact):
     assert sum(size.rows for size in training.data.splits.values()) == ROWS - training.data.near_duplicates
     assert {name for name, size in training.data.splits.items() if size.positives} == {"train", "test"}
     assert artifact.joint.threshold == training.operating.threshold
+    assert set(artifact.joint.votes) == set(artifact.joint.members)
+    for name, point in training.votes.items():
+        assert artifact.joint.vote_threshold(name) == point.threshold
+        assert point.fnr <= point.wanted_fnr == training.operating.wanted_fnr
     assert training.operating.fnr <= 0.05 <= training.operating.fnr_interval[1]
     assert manifest.metrics["panel"]["auc"] > CLEARLY
     assert "torch" in manifest.packages

@@ -57,7 +57,7 @@ def chosen(prepared_home):
         artifact = current_artifact("injury")
         scorer = artifact.load_scorer(artifact.joint.deployed)
     rows = one_a_family("test")
-    margins = scorer.score(rows)[:, 0] - artifact.joint.threshold
+    margins = scorer.score(rows)[:, 0] - artifact.joint.vote_threshold(artifact.joint.deployed)
     scorer.close()
     kinds = {(1, False): "FN", (0, True): "FP"}
     found = {"FN": [], "FP": [], None: []}
