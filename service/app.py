@@ -6,6 +6,7 @@ from typing import Any
 from ensemble.artifacts import current_artifact
 from ensemble.scorer import Scorer
 from ensemble.tasks.task import load_task
+from service.cascading import gate_of
 from service.config import GroupConfig, validate_config
 from service.deployments.ingress import bind_ingress
 from service.deployments.scorer import bind_scorer
@@ -22,12 +23,13 @@ def build_app(args: dict[str, Any]) -> Any:
 
     Raises:
         InputError: a setting is wrong.
-        ArtifactError: the task is not prepared on this machine.
+        ArtifactError: the task is not prepared on this machine, or was before there was the cascade that is wanted.
     """
     config = validate_config(args)
     task = load_task(config.task).name
     artifact = current_artifact(task)
     members = {group: artifact.members(group) for group in artifact.groups}
+    gate_of(config.cascade, artifact.joint, members)  # refused here, in words, and not by a replica that fails to start
     scorers = {
         group: bind_scorer(group, partial(load_scorer, task, group, config.group(group)), config.group(group), columns)
         for group, columns in members.items()

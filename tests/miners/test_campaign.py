@@ -349,3 +349,30 @@ def test_no_text_at_all_ends_quietly(make, source, scorer):
     """Sources with nothing to give end the campaign with an empty summary."""
     summary = make([source("corpus:a", [])], scorer).run()
     assert (summary.ended, summary.queued, summary.rounds) == ("nothing left to propose", 0, 0)
+
+
+def test_calls_that_were_spared_are_not_counted(make, source, sentences, scorer):
+    """A member that a cascade left out costs nothing, so the budget reaches further; the queued text says its odds."""
+
+    def sparing(texts):
+        return [
+            verdict
+            if i % 4 == 0
+            else verdict.model_copy(
+                update={
+                    "members": {name: verdict.members[name] for name in ("encoder", "keyword")},
+                    "skipped": ["judge", "probe"],
+                    "asked_probability": 0.02,
+                }
+            )
+            for i, verdict in enumerate(scorer(texts))
+        ]
+
+    spec = SPEC.model_copy(update={"budget": 1000})
+    queue = MemoryQueue("injury")
+    summary = make([source("corpus:a", sentences(600))], sparing, spec, queue=queue).run()
+    assert summary.ended in ("budget spent", "queue full")
+    assert summary.member_calls <= 1000
+    assert summary.scored > 1000 / 4 * 1.3
+    assert summary.degraded == 0
+    assert {item.parts["asked_probability"] for item in _items(queue)} == {0.02, 1.0}
