@@ -103,14 +103,14 @@ class ServicePanel:
         if not texts:
             return []
         found, started = _Answers(texts, self.members), time.perf_counter()
-        identities, plan = [Text(*text).id for text in texts], None
+        judged, plan = [Text(*text) for text in texts], None
         await self._collect(found, self._first, np.arange(len(texts)), started)
         if self._gate is not None:
-            plan = self._gate.plan(identities, found.table)
+            plan = self._gate.plan([text.id for text in judged], found.table)
             await self._collect(found, self._second, np.flatnonzero(plan.asked), started)
         if not found.answered:
             raise NoAnswerError(_explain(found.refusals))
-        names = [name or own for name, own in zip(ids or [None] * len(texts), identities, strict=True)]
+        names = [name or text.id for name, text in zip(ids or [None] * len(texts), judged, strict=True)]
         return self._joined(names, found, plan)
 
     async def probe(self, group: Group) -> bool:
