@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from ensemble.calibration import logit, sigmoid
@@ -19,8 +22,35 @@ from ensemble.verdict import MemberScore, Verdict, Vote
 MAX_MEMBERS = 8
 """Every subset of members has weights of its own, 2^members - 1 of them."""
 
+MAX_SAMPLE = 2000
+"""Rows whose scores the rule keeps."""
+
 _NO_MEMBER = 0.5
 """Posterior when nobody answered: nothing is known, and the verdict flags."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who was asked about n texts.
+
+    Attributes:
+        skipped: whether a member was left out by choice, shape (n, members).
+        probability: with which probability a text was given to every member, shape (n,), in (0, 1].
+    """
+
+    skipped: NDArray[np.bool_]
+    probability: FloatArray
+
+    @classmethod
+    def everyone(cls, shape: tuple[int, ...]) -> Asked:
+        """Every member was asked about every text; `shape` is (n, members)."""
+        return cls(np.zeros(shape, dtype=np.bool_), np.ones(shape[0]))
+
+
+class _Answer(NamedTuple):
+    member: Member
+    probability: float
+    skipped: bool
 
 
 class Weights(BaseModel):
@@ -42,6 +72,8 @@ class Joint(BaseModel):
         threshold: posterior from which a text is flagged.
         votes: by member, P(yes) from which it votes yes; `threshold` for those that are not listed.
         subsets: weights for every non-empty subset, so that a missing member changes the rule, not only the input.
+        sample: P(yes) of rows that it was fitted on, shape (rows, members): what the members say together, from which a
+            cascade foretells the expensive ones. Empty in artifacts older than cascades.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,6 +83,7 @@ class Joint(BaseModel):
     threshold: float
     votes: dict[str, float] = {}
     subsets: tuple[Weights, ...]
+    sample: tuple[tuple[float, ...], ...] = ()
 
     @model_validator(mode="after")
     def _complete(self) -> Joint:
@@ -86,35 +119,47 @@ class Joint(BaseModel):
             result[rows] = sigmoid(logits @ np.array(weights.coefficients) + weights.intercept)
         return result
 
-    def join(self, ids: Sequence[str], probabilities: FloatArray, members: Sequence[Member]) -> list[Verdict]:
+    def join(
+        self, ids: Sequence[str], probabilities: FloatArray, members: Sequence[Member], asked: Asked | None = None
+    ) -> list[Verdict]:
         """Verdicts in input order.
 
         Args:
             ids: names of the texts, length n.
             probabilities: shape (n, len(self.members)), columns in `self.members` order, nan = did not answer.
             members: who stands behind each column; gives the versions.
+            asked: which members were left out by choice; None = all were asked of every text.
         """
+        given = asked or Asked.everyone(probabilities.shape)
         posterior, disagreement = self.posterior(probabilities), jensen_shannon(probabilities)
-        rows = zip(ids, probabilities.tolist(), posterior.tolist(), disagreement.tolist(), strict=True)
-        return [self._verdict(name, dict(zip(members, row, strict=True)), p, d) for name, row, p, d in rows]
+        verdicts = []
+        for i, name in enumerate(ids):
+            answers = [_Answer(*one) for one in zip(members, probabilities[i].tolist(), given.skipped[i], strict=True)]
+            numbers = {"probability": float(posterior[i]), "disagreement": float(disagreement[i])}
+            verdicts.append(self._verdict(name, answers, numbers, float(given.probability[i])))
+        return verdicts
 
-    def _verdict(self, name: str, answers: dict[Member, float], posterior: float, disagreement: float) -> Verdict:
-        scores = {
-            member.name: MemberScore(probability=p, vote=self._vote(member.name, p), version=member.version)
-            for member, p in answers.items()
-            if not math.isnan(p)  # nan marks a member that did not answer
-        }
-        degraded = [member.name for member in answers if member.name not in scores]
+    def _verdict(self, name: str, answers: Sequence[_Answer], numbers: Mapping[str, float], asked: float) -> Verdict:
+        posterior, scores = numbers["probability"], {}
+        for one in answers:
+            if not math.isnan(one.probability):  # nan marks a member that did not answer
+                vote = self._vote(one.member.name, one.probability)
+                scores[one.member.name] = MemberScore(
+                    probability=one.probability, vote=vote, version=one.member.version
+                )
+        silent = [one for one in answers if one.member.name not in scores]
+        degraded = [one.member.name for one in silent if not one.skipped]
         deployed = scores.get(self.deployed)
         return Verdict(
             id=name,
-            probability=posterior,
+            **numbers,
             decision="flag" if degraded or posterior >= self.threshold else "pass",
-            disagreement=disagreement,
             miss_score=posterior if deployed is not None and deployed.vote == "no" else 0.0,
             members=scores,
             degraded=degraded,
             review=bool(degraded) or len({score.vote for score in scores.values()}) > 1,
+            skipped=[one.member.name for one in silent if one.skipped],
+            asked_probability=asked,
         )
 
     def _vote(self, member: str, probability: float) -> Vote:
@@ -147,7 +192,21 @@ def fit_joint(
         for size in range(1, len(members) + 1)
         for chosen in combinations(range(len(members)), size)
     ]
-    return Joint(members=tuple(members), deployed=deployed, threshold=threshold, subsets=tuple(subsets))
+    return Joint(
+        members=tuple(members),
+        deployed=deployed,
+        threshold=threshold,
+        subsets=tuple(subsets),
+        sample=_sampled(probabilities),
+    )
+
+
+def _sampled(probabilities: FloatArray) -> tuple[tuple[float, ...], ...]:
+    """At most `MAX_SAMPLE` of the rows that all members were asked about, evenly over their order."""
+    probabilities = probabilities[~np.isnan(probabilities).any(axis=1)]
+    count = min(len(probabilities), MAX_SAMPLE)
+    rows = np.linspace(0, len(probabilities) - 1, count).round().astype(int)
+    return tuple(tuple(row) for row in probabilities[rows].tolist())
 
 
 def _fit_subset(logits: FloatArray, labels: FloatArray, members: tuple[str, ...]) -> Weights:

@@ -39,6 +39,10 @@ class Verdict(BaseModel):
         members: by name; members that did not answer are absent.
         degraded: names of the members that did not answer.
         review: whether a person should look: degraded, or votes differ.
+        skipped: names of the members that were not asked because the cascade found that they would change nothing that
+            matters; absent from `members` and not degraded.
+        asked_probability: probability with which the text was given to every member: 1 unless a cascade found it could
+            do without some. Numbers that need all members weight its texts by the inverse.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,3 +55,5 @@ class Verdict(BaseModel):
     members: dict[str, MemberScore]
     degraded: list[str]
     review: bool
+    skipped: list[str] = Field(default_factory=list)
+    asked_probability: float = Field(default=1.0, gt=0.0, le=1.0)

@@ -14,9 +14,20 @@ def affordable(spec: CampaignSpec, tally: Tally) -> int:
     return max(0, spec.budget - tally.member_calls) // (tally.members or MOST_MEMBERS)
 
 
+def expected(spec: CampaignSpec, tally: Tally) -> int:
+    """Texts that the rest of the budget pays for if they cost what those so far did; 0 once it may not pay for one.
+
+    Behind a cascade not every member is asked of every text, so these are more than `affordable`.
+    """
+    surely = affordable(spec, tally)
+    if not (surely and tally.member_calls):
+        return surely
+    return max(surely, (spec.budget - tally.member_calls) * tally.scored // tally.member_calls)
+
+
 def ahead(spec: CampaignSpec, tally: Tally, intake: Intake) -> int:
     """Texts still to be scored, as far as budget and sources tell: what the sources still give, less duplicates."""
-    most = affordable(spec, tally)
+    most = expected(spec, tally)
     kept = tally.scored / tally.proposed if tally.proposed else 1.0
     return min(most, round(kept * intake.expected(math.ceil(most / kept)))) if kept else 0
 

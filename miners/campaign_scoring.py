@@ -82,7 +82,8 @@ def _score(texts: list[Text], score: Score, patience: Patience, tally: Tally) ->
     if len(verdicts) != len(texts):
         raise CampaignError(f"the scorer gave {len(verdicts)} verdicts for {len(texts)} texts")
     tally.member_calls += sum(len(verdict.members) for verdict in verdicts)
-    tally.members = max([tally.members, *(len(v.members) + len(v.degraded) for v in verdicts)])
+    tally.spared += sum(len(verdict.skipped) for verdict in verdicts)
+    tally.members = max([tally.members, *(len(v.members) + len(v.degraded) + len(v.skipped) for v in verdicts)])
     return verdicts
 
 

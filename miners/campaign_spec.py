@@ -75,11 +75,12 @@ class Tally(BaseModel):
         refused: candidates that no member can read (too long, NUL, lone surrogates).
         scored: texts with a verdict.
         member_calls: answers of members that this took, repeats included.
+        spared: answers of members that a cascade did without; not among the member calls.
         degraded: texts whose verdict still lacks a member after a second try.
         left_out: texts of batches that ended the process too often.
         queued: texts queued.
         bad_rows: rows of corpora that could not be read.
-        members: most members that a verdict was made of; what a text is taken to cost. 0 = none scored yet.
+        members: most members that a verdict names, spared ones too; what a text is taken to cost. 0 = none scored yet.
         proposed_by_source, queued_by_source: by name of the proposer, and by source as kept with each text.
         disagreements: by source, then by pair "a|b": scored texts on which these two members vote differently.
     """
@@ -92,6 +93,7 @@ class Tally(BaseModel):
     refused: int = 0
     scored: int = 0
     member_calls: int = 0
+    spared: int = 0
     degraded: int = 0
     left_out: int = 0
     queued: int = 0

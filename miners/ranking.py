@@ -41,7 +41,8 @@ class Ranked:
         parts: the numbers behind it, by name.
         why: one line for a person.
         deployed_passed: whether the deployed member answered and passed the text.
-        unanimous_pass: every member answered, and each one passed it.
+        unanimous_pass: every member that was asked answered, and each one passed it; members that a cascade left out
+            were not expected to say otherwise.
     """
 
     value: float
@@ -66,6 +67,7 @@ def rank(verdict: Verdict, deployed: str, weights: Weights | None = None) -> Ran
             "disagreement": verdict.disagreement,
             "posterior": verdict.probability,
             "missing_members": float(len(verdict.degraded)),
+            "asked_probability": verdict.asked_probability,
         },
         why=explain(verdict, deployed),
         deployed_passed=passed,
@@ -96,6 +98,8 @@ def explain(verdict: Verdict, deployed: str) -> str:
     missing = [name for name in verdict.degraded if name != deployed]
     if missing:
         parts.append(f"{_listed(missing)} did not answer")
+    if verdict.skipped:
+        parts.append(f"{_listed(verdict.skipped)} not asked")
     return ", ".join(part for part in parts if part)
 
 

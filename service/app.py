@@ -7,6 +7,7 @@ from ensemble.artifacts import current_artifact
 from ensemble.members.specs import JudgeSpec
 from ensemble.scorer import Scorer
 from ensemble.tasks.task import load_task
+from service.cascading import gate_of
 from service.config import GroupConfig, validate_config
 from service.deployments.ingress import bind_ingress
 from service.deployments.scorer import bind_scorer
@@ -24,12 +25,13 @@ def build_app(args: dict[str, Any]) -> Any:
 
     Raises:
         InputError: a setting is wrong.
-        ArtifactError: the task is not prepared on this machine.
+        ArtifactError: the task is not prepared on this machine, or was before there was the cascade that is wanted.
     """
     config = sized(validate_config(args))
     task = load_task(config.task).name
     artifact = current_artifact(task)
     members = {group: artifact.members(group, device=_device(config.group(group))) for group in artifact.groups}
+    gate_of(config.cascade, artifact.joint, members)  # refused here, in words, and not by a replica that fails to start
     judge = config.panel.judge
     limits = judge if judge is not None and judge.remote else None
     scorers = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -65,7 +65,8 @@ class GroupConfig(_Section):
         threads: threads of one forward pass; None = as measured, else 1, or 2 for a language model.
         max_batch_size: texts in one forward pass.
         batch_wait_seconds: how long a lone request waits for company; 0 = not at all.
-        deadline_seconds: without an answer by then, the verdict goes on without the group.
+        deadline_seconds: without an answer by then, the verdict goes on without the group; counted from the request's
+            start, also where a cascade asks the group after others.
         max_queued: texts that may wait in one replica; more are refused at once.
     """
 
@@ -88,6 +89,31 @@ DEFAULT_GROUPS: Mapping[str, Mapping[str, Any]] = {
     "remote_judge": {"deadline_seconds": 60.0, "max_batch_size": 32},
 }
 """Settings of the default groups where they differ from `GroupConfig`; a file overrides single fields of them."""
+
+
+GroupName = Literal["encoder", "keyword", "language_model", "remote_judge"]
+
+
+class CascadeConfig(_Section):
+    """Asking the expensive members only where their answer can matter.
+
+    Attributes:
+        enabled: whether they are left out anywhere.
+        tolerance: expected change from which a text is given to them: of the decision (probability that it turns), of
+            the posterior (mean distance) or of the place among the highest priorities (probability). 0 = always. It
+            bounds each text; the mean over all texts is far below it.
+        top_share: share of all texts that counts as those of highest priority.
+        audit_share: share of the texts that can do without them that is given to them all the same, drawn at random.
+        expensive: the member groups concerned; those that the panel lacks do not matter.
+        seed: of the draw; the same text is always treated alike.
+    """
+
+    enabled: bool = False
+    tolerance: float = Field(default=0.1, ge=0, le=1)
+    top_share: float = Field(default=0.1, gt=0, le=1)
+    audit_share: float = Field(default=0.02, gt=0, le=1)
+    expensive: tuple[GroupName, ...] = Field(default=("language_model", "remote_judge"), min_length=1)
+    seed: int = Field(default=0, ge=0)
 
 
 class QueueConfig(_Section):
@@ -173,6 +199,7 @@ class Config(_Section):
     task: str = Field(default=DEFAULT_TASK, min_length=1)
     panel: MemberSpecs = DEFAULT_MEMBERS
     members: dict[str, GroupConfig] = Field(default_factory=dict)
+    cascade: CascadeConfig = CascadeConfig()
     queue: QueueConfig = QueueConfig()
     mining: MiningConfig = MiningConfig()
     ray: RayConfig = RayConfig()

@@ -48,6 +48,25 @@ FAILURES = Metric("hungjury_failures", "counter", "Times a group did not answer,
 VERDICTS = Metric("hungjury_verdicts", "counter", "Verdicts given.", ("decision", "degraded"))
 DISAGREEMENT = Metric("hungjury_disagreement", "histogram", "Disagreement of verdicts, 0 to 1.", (), SHARES)
 GENERATED = Metric("hungjury_generated_texts", "counter", "Texts that the language model wrote.")
+CASCADE_TEXTS = Metric(
+    "hungjury_cascade_texts", "counter", "Texts that went through the cascade: needed, audited, skipped.", ("outcome",)
+)
+CASCADE_SAVED = Metric(
+    "hungjury_cascade_saved_calls", "counter", "Texts not given to a member, by choice.", ("member",)
+)
+CASCADE_MISSED = Metric(
+    "hungjury_cascade_missed",
+    "counter",
+    "Change that skipping makes, estimated from audited texts, each counted 1 / audit share times: texts of another "
+    "decision, distance of posteriors summed, texts lost from the highest priorities.",
+    ("what",),
+)
+CASCADE_MISSED_SHARE = Metric(
+    "hungjury_cascade_missed_share",
+    "gauge",
+    "The same by text that may be skipped: to be held against the tolerance.",
+    ("what",),
+)
 GROUP_UP = Metric("hungjury_group_up", "gauge", "1 where the group answers, 0 where not.", ("group",))
 REFUSED = Metric("hungjury_refused_requests", "counter", "Requests refused, by reason.", ("reason",))
 QUEUE_ITEMS = Metric("hungjury_queue_items", "gauge", "Items by state: waiting, done, dead.", ("state",))
@@ -81,6 +100,10 @@ ALL: Final = (
     VERDICTS,
     DISAGREEMENT,
     GENERATED,
+    CASCADE_TEXTS,
+    CASCADE_SAVED,
+    CASCADE_MISSED,
+    CASCADE_MISSED_SHARE,
     GROUP_UP,
     JUDGE_REQUESTS,
     JUDGE_TOKENS,

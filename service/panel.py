@@ -1,15 +1,16 @@
-"""Asking all member groups at once and joining what they answer in time."""
+"""Asking all member groups at once and joining what they answer in time; with a cascade, the expensive ones second."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ensemble.members.cost import Spent
 from ensemble.panel import Joint, order_members
@@ -17,6 +18,7 @@ from ensemble.scorer import FloatArray, Member
 from ensemble.text import Text
 from ensemble.verdict import Verdict
 from service import metrics as m
+from service.cascading import Gate, Plan
 from service.errors import NoAnswerError
 from service.metrics import Metrics
 
@@ -84,13 +86,22 @@ class Group:
 class ServicePanel:
     """The groups and the rule that joins them."""
 
-    def __init__(self, groups: Sequence[Group], joint: Joint, metrics: Metrics) -> None:
+    def __init__(self, groups: Sequence[Group], joint: Joint, metrics: Metrics, gate: Gate | None = None) -> None:
         """Checks that groups and rule fit.
 
+        Args:
+            groups: all member groups.
+            joint: the rule.
+            metrics: takes the numbers.
+            gate: stands before the expensive groups; None = all groups are asked at once.
+
         Raises:
-            ArtifactError: they do not.
+            ArtifactError: groups and rule do not fit.
         """
-        self.groups, self.joint, self._metrics = tuple(groups), joint, metrics
+        self.groups, self.joint, self._metrics, self._gate = tuple(groups), joint, metrics, gate
+        late = gate.groups if gate is not None else ()
+        self._first = [group for group in self.groups if group.name not in late]
+        self._second = [group for group in self.groups if group.name in late]
         self.members = order_members([member for group in groups for member in group.members], joint)
 
     async def verdicts(self, texts: Sequence[WireText], ids: Sequence[str | None] | None = None) -> list[Verdict]:
@@ -101,14 +112,16 @@ class ServicePanel:
         """
         if not texts:
             return []
-        answers = await asyncio.gather(*(self._ask(group, texts) for group in self.groups))
-        if not any(isinstance(answer, GroupScores) for answer in answers):
-            raise NoAnswerError(self._explain([a for a in answers if isinstance(a, GroupRefusal)]))
-        given = ids or [None] * len(texts)
-        names = [name or Text(*text).id for name, text in zip(given, texts, strict=True)]
-        verdicts = self._join(names, [answer for answer in answers if isinstance(answer, GroupScores)])
-        self._record(verdicts)
-        return verdicts
+        found, started = _Answers(texts, self.members), time.perf_counter()
+        judged, plan = [Text(*text) for text in texts], None
+        await self._collect(found, self._first, np.arange(len(texts)), started)
+        if self._gate is not None:
+            plan = self._gate.plan([text.id for text in judged], found.table)
+            await self._collect(found, self._second, np.flatnonzero(plan.asked), started)
+        if not found.answered:
+            raise NoAnswerError(_explain(found.refusals))
+        names = [name or text.id for name, text in zip(ids or [None] * len(texts), judged, strict=True)]
+        return self._joined(names, found, plan)
 
     async def probe(self, group: Group) -> bool:
         """Asks a group for one text and notes that it has answered; one that is not needed only has to be there."""
@@ -118,16 +131,27 @@ class ServicePanel:
         group.answered = isinstance(await self._ask(group, [("ready", "")]), GroupScores) or group.answered
         return group.answered
 
-    async def _ask(self, group: Group, texts: Sequence[WireText]) -> GroupScores | GroupRefusal:
-        started = time.perf_counter()
-        answer = await _within(group, texts)
+    async def _collect(self, found: _Answers, groups: Sequence[Group], rows: NDArray[np.intp], started: float) -> None:
+        """Asks groups at once about some of the texts."""
+        texts = [found.texts[row] for row in rows]
+        if texts:
+            answers = await asyncio.gather(*(self._ask(group, texts, started) for group in groups))
+            for group, answer in zip(groups, answers, strict=True):
+                found.take(group, rows, answer)
+
+    async def _ask(
+        self, group: Group, texts: Sequence[WireText], started: float | None = None
+    ) -> GroupScores | GroupRefusal:
+        asked = time.perf_counter()
+        spent = 0.0 if started is None else asked - started
+        answer = await _within(group, texts, group.deadline_seconds - spent)
         if answer.spent is not None:
             m.publish_spent(self._metrics, answer.spent, group.members[0].name)
         if isinstance(answer, GroupRefusal):
             self._metrics.add(m.FAILURES, group=group.name, reason=answer.reason)
             return answer
         group.answered = True
-        self._metrics.observe(m.SCORE_SECONDS, time.perf_counter() - started, group=group.name)
+        self._metrics.observe(m.SCORE_SECONDS, time.perf_counter() - asked, group=group.name)
         self._metrics.add(m.FORWARD_SECONDS, answer.seconds, group=group.name)
         for size in answer.batches:
             self._metrics.observe(m.BATCH_TEXTS, size, group=group.name)
@@ -135,12 +159,14 @@ class ServicePanel:
             self._metrics.add(m.TEXTS, len(texts), member=member.name)
         return answer
 
-    def _join(self, names: Sequence[str], answers: Sequence[GroupScores]) -> list[Verdict]:
-        columns = {member.name: a.scores[:, i] for a in answers for i, member in enumerate(a.members)}
-        versions = {member.name: member for a in answers for member in a.members}
-        missing = np.full(len(names), np.nan)
-        table = np.column_stack([columns.get(member.name, missing) for member in self.members])
-        return self.joint.join(names, table, [versions.get(member.name, member) for member in self.members])
+    def _joined(self, names: Sequence[str], found: _Answers, plan: Plan | None) -> list[Verdict]:
+        asked = None
+        if self._gate is not None and plan is not None:
+            asked = self._gate.asked(plan)
+            self._gate.record(plan, found.table, self._metrics)
+        verdicts = self.joint.join(names, found.table, found.members, asked)
+        self._record(verdicts)
+        return verdicts
 
     def _record(self, verdicts: Sequence[Verdict]) -> None:
         self._metrics.observe(m.REQUEST_TEXTS, len(verdicts))
@@ -149,18 +175,47 @@ class ServicePanel:
         for verdict in verdicts:
             self._metrics.observe(m.DISAGREEMENT, verdict.disagreement)
 
-    def _explain(self, refusals: Sequence[GroupRefusal]) -> str:
-        said = "; ".join(f"{group.name}: {r.message}" for group, r in zip(self.groups, refusals, strict=True))
-        return f"no member answered, so there is no safe verdict ({said}); try again"
+
+class _Answers:
+    """What the groups say of some texts, as it comes in.
+
+    Attributes:
+        texts: all of them.
+        members: who stands behind the columns.
+        table: P(yes), shape (texts, members), nan where there is no answer.
+        answered: whether any group answered.
+        refusals: of the groups that did not, by name.
+    """
+
+    def __init__(self, texts: Sequence[WireText], members: Sequence[Member]) -> None:
+        self.texts, self.members = texts, list(members)
+        self.table = np.full((len(texts), len(members)), np.nan)
+        self.answered, self.refusals = False, dict[str, GroupRefusal]()
+        self._columns = {member.name: column for column, member in enumerate(members)}
+
+    def take(self, group: Group, rows: NDArray[np.intp], answer: GroupScores | GroupRefusal) -> None:
+        """Takes in what a group said of the texts at `rows`."""
+        if isinstance(answer, GroupRefusal):
+            self.refusals[group.name] = answer
+            return
+        self.answered = True
+        for scores, member in zip(answer.scores.T, answer.members, strict=True):
+            column = self._columns[member.name]
+            self.table[rows, column], self.members[column] = scores, member
 
 
-async def _within(group: Group, texts: Sequence[WireText]) -> GroupScores | GroupRefusal:
+def _explain(refusals: Mapping[str, GroupRefusal]) -> str:
+    said = "; ".join(f"{name}: {refusal.message}" for name, refusal in refusals.items())
+    return f"no member answered, so there is no safe verdict ({said}); try again"
+
+
+async def _within(group: Group, texts: Sequence[WireText], seconds: float) -> GroupScores | GroupRefusal:
     if group.down.is_set():
         return GroupRefusal("down", "it is being restarted")
     asked = asyncio.ensure_future(group.ask(texts))
     lost = asyncio.ensure_future(group.down.wait())
     try:
-        await asyncio.wait({asked, lost}, timeout=group.deadline_seconds, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({asked, lost}, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)
         if asked.done():
             return _outcome(asked, group, len(texts))
         if lost.done():

@@ -27,9 +27,10 @@ Interval = tuple[float, float] | None
 
 def show(report: Report) -> None:
     """Prints a report: sentences first, then tables; rates with their 95 % intervals."""
-    put(f"{report.rows:,} rows, {report.positives:,} of them yes; the panel flags from {report.panel.threshold:.4g} on")
+    put(f"{report.rows:,} rows, {report.positives:,} of them yes")
     for sentence in findings(report):
         put(fill(printable(sentence), console().width, initial_indent="- ", subsequent_indent="  "))
+    put(fill(_thresholds(report), console().width, initial_indent="- ", subsequent_indent="  "))
     put("")
     _quality(report)
     _at_fpr(report)
@@ -53,7 +54,7 @@ def _quality(report: Report) -> None:
     table("Order and calibration", ("", "AUC", "average precision", "calibration error"), areas)
     errors = [
         (
-            f"{name} (from {each.threshold:.3g})",
+            name,
             _figure(each.fnr, each.fnr_interval),
             _counts(each.misses, each.positives),
             _figure(each.fpr, each.fpr_interval),
@@ -63,6 +64,11 @@ def _quality(report: Report) -> None:
     ]
     columns = ("", "FNR", "missed", "FPR", "false alarms")
     table("At the thresholds in use", columns, errors)
+
+
+def _thresholds(report: Report) -> str:
+    listed = ", ".join(f"{printable(name)} from {each.threshold:.3g}" for name, each in report.members.items())
+    return f"votes yes: {listed}; the panel flags from {report.panel.threshold:.3g} on"
 
 
 def _at_fpr(report: Report) -> None:

@@ -154,7 +154,8 @@ def show_summary(summary: Summary) -> None:
     """Prints what a campaign did."""
     put(
         f"{summary.campaign}: {summary.ended} after {summary.rounds} rounds and {seconds(summary.seconds)}; "
-        f"{summary.proposed:,} proposed, {summary.scored:,} scored with {summary.member_calls:,} member calls, "
+        f"{summary.proposed:,} proposed, {summary.scored:,} scored with {summary.member_calls:,} member calls"
+        f"{f' ({summary.spared:,} spared)' if summary.spared else ''}, "
         f"{summary.queued:,} queued"
     )
     left_out = {

@@ -19,6 +19,7 @@ from ensemble.tasks.task import load_task
 from ensemble.verdict import Verdict
 from miners.queue.connect import Store
 from service import metrics as m
+from service.cascading import gate_of
 from service.config import Config
 from service.deployments.groups import asker, start_watching
 from service.deployments.metrics import RayMetrics
@@ -46,7 +47,8 @@ class IngressReplica:
         """Connects to the queue's store.
 
         Raises:
-            ArtifactError: members and joint do not fit.
+            ArtifactError: members and joint do not fit, or the joint knows no cascade and the settings want one.
+            InputError: the settings of the cascade do not fit the members.
             StoreRefusedError: the store would lose answers.
         """
         self._config, self._handles, self._recorder = config, handles, Recorder()
@@ -55,7 +57,8 @@ class IngressReplica:
             Group(name, members[name], config.group(name).deadline_seconds, asker(handle), needed=name != REMOTE_GROUP)
             for name, handle in handles.items()
         ]
-        self._panel = ServicePanel(groups, joint, self._metrics)
+        gate = gate_of(config.cascade, joint, members)
+        self._panel = ServicePanel(groups, joint, self._metrics, gate)
         self._store = Store(redis_url(config))
         self._store.check()
 

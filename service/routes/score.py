@@ -25,7 +25,8 @@ async def score(
 ) -> Response:
     """Every member's probability, the panel's posterior, how much they disagree, and the decision.
 
-    A member that did not answer in time is named in `degraded`; the decision is then `flag`.
+    A member that did not answer in time is named in `degraded`; the decision is then `flag`. A member that a cascade
+    left out, because it would change nothing that matters, is named in `skipped`.
     """
     check_request(body, given)
     admission: Admission = request.app.state.admission

@@ -349,3 +349,43 @@ def test_no_text_at_all_ends_quietly(make, source, scorer):
     """Sources with nothing to give end the campaign with an empty summary."""
     summary = make([source("corpus:a", [])], scorer).run()
     assert (summary.ended, summary.queued, summary.rounds) == ("nothing left to propose", 0, 0)
+
+
+def sparing(scorer, needed):
+    """The scorer behind a cascade that spares judge and probe of all but the texts that are needed, by their place."""
+    places = itertools.count()
+
+    def score(texts):
+        verdicts = [(verdict, next(places)) for verdict in scorer(texts)]
+        return [verdict if needed(place) else _spared(verdict) for verdict, place in verdicts]
+
+    return score
+
+
+def _spared(verdict):
+    members = {name: verdict.members[name] for name in ("encoder", "keyword")}
+    return verdict.model_copy(
+        update={"members": members, "skipped": ["judge", "probe"], "asked_probability": 0.02},
+    )
+
+
+def test_calls_that_were_spared_are_not_counted(make, source, sentences, scorer):
+    """A member that a cascade left out costs nothing, so the budget reaches further; the queued text says its odds."""
+    spec = SPEC.model_copy(update={"budget": 1000})
+    queue = MemoryQueue("injury")
+    score = sparing(scorer, lambda place: place % 4 == 0)
+    summary = make([source("corpus:a", sentences(600))], score, spec, queue=queue).run()
+    assert summary.ended in ("budget spent", "queue full")
+    assert summary.member_calls <= 1000
+    assert summary.member_calls + summary.spared == 4 * summary.scored
+    assert summary.scored > 1000 / 4 * 1.3
+    assert summary.degraded == 0
+    assert {item.parts["asked_probability"] for item in _items(queue)} == {0.02, 1.0}
+
+
+def test_the_budget_holds_when_the_cascade_spares_no_more(make, source, sentences, scorer):
+    """Texts are taken to cost all members until they are scored, so a stretch of dear ones breaks no budget."""
+    spec = SPEC.model_copy(update={"budget": 500})
+    score = sparing(scorer, lambda place: place >= 100)
+    summary = make([source("corpus:a", sentences(600))], score, spec).run()
+    assert 500 - 4 < summary.member_calls <= 500

@@ -77,6 +77,15 @@ def test_duplicates_are_foreseen():
     assert ahead(spec, tally, Intake([Endless()], spec)) == 900
 
 
+def test_calls_that_a_cascade_saves_are_foreseen():
+    """Where texts cost less than all members, more are to come; none once the budget may not pay for another one."""
+    spec = _spec(budget=1_000, queue_size=10)
+    intake = Intake([Endless()], spec)
+    assert ahead(spec, Tally(proposed=100, scored=100, member_calls=250, members=4), intake) == 300
+    assert affordable(spec, Tally(proposed=100, scored=100, member_calls=250, members=4)) == 187
+    assert ahead(spec, Tally(proposed=400, scored=400, member_calls=997, members=4), intake) == 0
+
+
 def test_no_remnant_of_a_round_is_left():
     """What is to come is cut into equal rounds instead of full ones and a small last one."""
     spec = _spec(budget=100_000, queue_size=100, round_size=100, places=1)

@@ -69,3 +69,14 @@ def test_a_missing_member_is_marked_and_no_agreement(verdict):
     ranked = rank(verdict({"encoder": 0.1, "judge": 0.1}, degraded=("probe",)), "encoder")
     assert ranked.parts["missing_members"] == 1.0
     assert not ranked.unanimous_pass
+
+
+def test_a_member_left_out_by_choice_is_told_and_no_lack(verdict):
+    """A verdict for which a cascade spared a member can be agreement; reason and parts say what was not asked."""
+    spared = verdict({"encoder": 0.1, "keyword": 0.05}).model_copy(
+        update={"skipped": ["judge", "probe"], "asked_probability": 0.02}
+    )
+    ranked = rank(spared, "encoder")
+    assert ranked.unanimous_pass
+    assert (ranked.parts["missing_members"], ranked.parts["asked_probability"]) == (0.0, 0.02)
+    assert ranked.why.endswith("judge and probe not asked")

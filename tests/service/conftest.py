@@ -20,7 +20,8 @@ from service.services import Services
 
 
 def verdict_of(text, name):
-    """The more often a text says "hurt", the surer the one member is."""
+    """The more often a text says "hurt", the surer the one member is; "spared" leaves the judge out by choice."""
+    spared = "spared" in text
     probability = 1 / (1 + math.exp(2 - 4 * text.count("hurt")))
     vote = "yes" if probability >= 0.5 else "no"
     return Verdict(
@@ -32,6 +33,8 @@ def verdict_of(text, name):
         members={"words": MemberScore(probability=probability, vote=vote, version="0" * 12)},
         degraded=[],
         review=False,
+        skipped=["judge"] if spared else [],
+        asked_probability=0.02 if spared else 1.0,
     )
 
 

@@ -1,7 +1,12 @@
 """Building the application, and the environment that Ray starts in."""
 
-import pytest
+import json
+import shutil
 
+import pytest
+import tiny_artifact
+
+from ensemble.artifacts import JOINT, seal
 from ensemble.errors import ArtifactError, InputError
 from service.app import build_app
 from service.profile import PLAIN, THREADS, apply_profile
@@ -23,6 +28,35 @@ def test_wrong_setting_is_named(args, field):
     with pytest.raises(InputError) as caught:
         build_app(args)
     assert caught.value.field == field
+
+
+@pytest.fixture
+def older_artifact(tmp_path, monkeypatch):
+    """The tiny artifact as it was made before there was a cascade."""
+    monkeypatch.setenv("HUNGJURY_HOME", str(tmp_path))
+    artifact = tiny_artifact.make()
+    older = artifact.joint.model_dump(exclude={"sample"})
+    copy = artifact.path.with_name(".older")
+    shutil.copytree(artifact.path, copy)
+    (copy / JOINT).write_text(json.dumps(older))
+    return seal(copy, artifact.manifest)
+
+
+def test_a_cascade_over_an_older_artifact_is_refused(older_artifact):
+    """An artifact from before the cascade loads and serves; with the cascade on it is refused with what to run."""
+    assert older_artifact.joint.sample == ()
+    build_app({})
+    with pytest.raises(ArtifactError, match=r"hungjury prepare --force.*cascade\.enabled"):
+        build_app({"cascade": {"enabled": True, "expensive": ["keyword"]}})
+
+
+def test_a_cascade_without_an_expensive_group_is_refused(tmp_path, monkeypatch):
+    """A panel that has none of the groups called expensive cannot have a cascade."""
+    monkeypatch.setenv("HUNGJURY_HOME", str(tmp_path))
+    tiny_artifact.make()
+    with pytest.raises(InputError, match="none of these groups") as caught:
+        build_app({"cascade": {"enabled": True}})
+    assert caught.value.field == "cascade.expensive"
 
 
 def test_profile_sets_what_is_not_set(monkeypatch):

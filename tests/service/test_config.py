@@ -34,6 +34,14 @@ def test_one_field_of_a_group_keeps_the_others(tmp_path):
     assert config.group("encoder") == Config().group("encoder")
 
 
+def test_the_cascade_is_off_unless_asked_for(tmp_path):
+    """No text is spared a member by default; a file that enables the cascade keeps its other defaults."""
+    assert not Config().cascade.enabled
+    cascade = load_config(write(tmp_path, "cascade: {enabled: true, tolerance: 0.02}")).cascade
+    assert (cascade.enabled, cascade.tolerance, cascade.expensive) == (True, 0.02, ("language_model", "remote_judge"))
+    assert cascade.audit_share == Config().cascade.audit_share
+
+
 def test_environment_beats_file(tmp_path, monkeypatch):
     """The environment's port, host and Redis win over the file's."""
     monkeypatch.setenv("HUNGJURY_PORT", "9123")
@@ -54,6 +62,11 @@ def test_environment_beats_file(tmp_path, monkeypatch):
         ("members: [1]", "members"),
         ("queue: {answers_per_item: many}", "queue.answers_per_item"),
         ("mining: {audit_share: .nan}", "mining.audit_share"),
+        ("cascade: {tolerance: 1.5}", "cascade.tolerance"),
+        ("cascade: {audit_share: 0}", "cascade.audit_share"),
+        ("cascade: {top_share: 0}", "cascade.top_share"),
+        ("cascade: {expensive: []}", "cascade.expensive"),
+        ("cascade: {expensive: [language_model, jugde]}", "cascade.expensive.1"),
         ("- a\n- b", "config"),
         ("a: [", "config"),
     ],

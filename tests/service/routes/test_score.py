@@ -24,6 +24,18 @@ def test_a_verdict_has_every_promised_field(world):
     assert set(verdict["members"]["words"]) == {"probability", "vote", "version"}
 
 
+def test_a_verdict_says_what_was_not_asked(world):
+    """Members left out by choice stand under `skipped`, with the odds of having been asked; nothing is degraded."""
+    verdict = world.post("score", "/v1/score", {"inputs": [{"text": "spared hurt"}, {"text": "hurt"}]}).json()[
+        "verdicts"
+    ]
+    assert [one["skipped"] for one in verdict] == [["judge"], []]
+    assert [one["asked_probability"] for one in verdict] == [0.02, 1.0]
+    assert [one["degraded"] for one in verdict] == [[], []]
+    shown = world.client.get("/openapi.json").json()["components"]["schemas"]["Verdict"]["properties"]
+    assert {"skipped", "asked_probability"} <= set(shown)
+
+
 def test_content_type_does_not_matter(world):
     """JSON sent as curl sends it by default is read as JSON."""
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
