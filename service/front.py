@@ -30,6 +30,9 @@ BUFFER_BYTES = 128 * 1024
 MOST_CONNECTIONS = 2048
 """Each may hold two buffers while a request is on its way."""
 
+LONGEST_FOLDER = 30
+"""Socket paths end at 107 characters, and Serve and HAProxy add most of these."""
+
 REPLICA_PORTS = 200
 """Ports set aside for the ingress processes of one service. One that dies keeps its port for minutes."""
 
@@ -86,28 +89,40 @@ def write_guard(folder: Path, binary: Path, bind: str | None) -> Path:
     return launcher
 
 
-def front_environment(folder: Path, binary: Path, *, bind: str | None, timeout_seconds: float) -> dict[str, str]:
-    """Variables that make Serve run HAProxy, with its files and sockets in one private folder and on free ports.
-
-    Args:
-        folder: its path must be short, because socket paths end at 107 characters.
-        binary: the real HAProxy.
-        bind: "address:port" for callers.
-        timeout_seconds: what the longest request may take.
+def guarded(folder: Path, binary: Path, bind: str | None) -> dict[str, str]:
+    """Variables that make Serve run HAProxy through the guard, with its files and sockets in one private folder.
 
     Raises:
-        StartError: no free ports.
+        StartError: the folder's path is too long for sockets in it.
     """
-    launcher = write_guard(folder, binary, bind)
-    first, patience = _free_block(REPLICA_PORTS + 1), str(int(timeout_seconds) + 20)
+    if len(str(folder)) > LONGEST_FOLDER:
+        raise StartError(f"{folder}: {LONGEST_FOLDER} characters are the most for a folder that holds sockets")
     return {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
-        BINARY_VARIABLE: str(launcher),
+        BINARY_VARIABLE: str(write_guard(folder, binary, bind)),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy.cfg"),
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(folder / "a.sock"),
         "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(folder / "m.sock"),
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "server-state"),
+    }
+
+
+def front_environment(folder: Path, binary: Path, *, bind: str | None, timeout_seconds: float) -> dict[str, str]:
+    """What `guarded` says, and free ports and bounds for a service of its own.
+
+    Args:
+        folder: for files and sockets.
+        binary: the real HAProxy.
+        bind: "address:port" for callers.
+        timeout_seconds: what the longest request may take.
+
+    Raises:
+        StartError: no free ports, or the folder's path is too long.
+    """
+    first, patience = _free_block(REPLICA_PORTS + 1), str(int(timeout_seconds) + 20)
+    return {
+        **guarded(folder, binary, bind),
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(first),
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(first + 1),
         "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(first + 1 + REPLICA_PORTS),

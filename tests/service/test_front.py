@@ -127,7 +127,11 @@ def exchange(connection: http.client.HTTPConnection, path: str, body: bytes | No
 @contextlib.contextmanager
 def running(port: int, *, application: bool = True) -> Iterator[Front]:
     """HAProxy as Serve starts it: its configuration, our launcher."""
-    with tempfile.TemporaryDirectory(prefix="hjf-") as made, answering("one") as one, answering("two") as two:
+    with (
+        tempfile.TemporaryDirectory(prefix="hjf-", dir="/tmp") as made,
+        answering("one") as one,
+        answering("two") as two,
+    ):
         folder = Path(made) / "h"
         environment = {**os.environ, **FAST} | front_environment(
             folder, haproxy_binary(), bind=f"127.0.0.1:{port}", timeout_seconds=10
@@ -269,12 +273,13 @@ def test_a_refused_configuration_says_what_to_do(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_two_services_get_different_ports(tmp_path):
+def test_two_services_get_different_ports():
     """Ports for the ingress processes and for Serve's own proxy are free and not those of the service beside it."""
     blocks = []
     with contextlib.ExitStack() as held:
+        folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="hjf-", dir="/tmp")))
         for name in ("a", "b"):
-            found = front_environment(tmp_path / name, Path(sys.executable), bind=None, timeout_seconds=1)
+            found = front_environment(folder / name, Path(sys.executable), bind=None, timeout_seconds=1)
             first, last = (int(found[f"RAY_SERVE_DIRECT_INGRESS_{end}_HTTP_PORT"]) for end in ("MIN", "MAX"))
             blocks.append({int(found["RAY_SERVE_FALLBACK_PROXY_HTTP_PORT"]), *range(first, last)})
             server = held.enter_context(socket.socket())
@@ -291,3 +296,20 @@ def test_an_error_file_is_a_whole_response(status):
     assert f"Content-Length: {len(body)}".encode() in head
     assert set(json.loads(body)["error"]) == {"code", "message"}
     assert (b" 503 " in head) == (b"Retry-After: 2" in head)
+
+
+def test_the_exports_for_a_cluster_can_be_evaluated(tmp_path_factory):
+    """What `python -m service.profile` prints sets the guard for a shell; a folder too deep for sockets is refused."""
+    with tempfile.TemporaryDirectory(prefix="hjf-", dir="/tmp") as folder:
+        script = f'eval "$({sys.executable} -m service.profile {folder}/h)"; echo "$RAY_SERVE_HAPROXY_BINARY_PATH"'
+        said = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=True)
+        launcher = Path(said.stdout.strip())
+        assert launcher.parent == Path(folder) / "h"
+        version = subprocess.run([launcher, "-v"], capture_output=True, text=True, check=True)
+        assert version.stdout.startswith("HAProxy version")
+    deep = tmp_path_factory.mktemp("a-folder-with-a-long-name")
+    refused = subprocess.run(
+        [sys.executable, "-m", "service.profile", deep], capture_output=True, text=True, check=False
+    )
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "30 characters" in refused.stderr

@@ -6,6 +6,7 @@ The members run by the real scorers: both look for words that hurt, the keyword 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from ensemble.home import artifacts_dir
 from ensemble.members.encoder import EncoderFile, EncoderScorer
 from ensemble.members.keyword import KeywordFile, KeywordScorer
 from ensemble.panel import fit_joint
+from ensemble.scorer import Scorer
 from ensemble.tasks.task import Lexicon, LexiconGroup
 from ensemble.text import Text
 from ensemble.training.bert import minilm_path
@@ -40,18 +42,28 @@ _FIT_ON = [
 ]
 
 
-def make(task: str = "injury") -> Artifact:
-    """Writes and seals the artifact into the state directory, and makes it current."""
+def make(
+    task: str = "injury", *, members: Sequence[str] = ("encoder", "keyword"), fingerprint: str = "tiny"
+) -> Artifact:
+    """Writes and seals the artifact into the state directory, and makes it current.
+
+    Args:
+        task: whose artifact it is.
+        members: which of the two it holds; the encoder always.
+        fingerprint: what it was made from; that of a real preparation makes `hungjury up` take it.
+    """
     folder = artifacts_dir(task) / ".tiny"
     _encoder(folder / "encoder")
-    _keyword(folder / "keyword")
-    scorers = {"encoder": EncoderScorer(folder / "encoder"), "keyword": KeywordScorer(folder / "keyword")}
+    if "keyword" in members:
+        _keyword(folder / "keyword")
+    load: dict[str, Callable[[Path], Scorer]] = {"encoder": EncoderScorer, "keyword": KeywordScorer}
+    scorers = {name: load[name](folder / name) for name in members}
     texts, labels = [text for text, _ in _FIT_ON], np.array([label for _, label in _FIT_ON])
     columns = np.hstack([scorer.score(texts) for scorer in scorers.values()])
     joint = fit_joint(columns, labels, members=list(scorers), deployed="encoder")
     (folder / JOINT).write_text(joint.model_dump_json())
     groups = {name: tuple((m.name, m.kind, m.version) for m in scorer.members) for name, scorer in scorers.items()}
-    return seal(folder, Manifest(task=task, fingerprint="tiny", seed=0, files={}, groups=groups))
+    return seal(folder, Manifest(task=task, fingerprint=fingerprint, seed=0, files={}, groups=groups))
 
 
 def _encoder(folder: Path) -> None:
