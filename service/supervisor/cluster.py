@@ -20,6 +20,8 @@ from service.front import front_environment, haproxy_binary
 from service.profile import FAST, PLAIN, ProfileName, apply_profile, choose_profile
 from service.runtime_state import RayState, run_dir, write_private
 
+logger = logging.getLogger("hungjury.cluster")
+
 NAMESPACE = "hungjury"
 """Ray namespace of named actors."""
 
@@ -218,10 +220,20 @@ def serve_application(config: Config, profile: ProfileName | None) -> None:
     host = LOOPBACK if profile == "fast" else config.server.host
     options = {"host": host, "port": config.server.port, "request_timeout_s": serve_timeout_seconds(config)}
     try:
-        serve.start(http_options=options, logging_config={"enable_access_log": False})
+        _start_serve(options)
         serve.run(build_app(config.model_dump(mode="json", exclude={"redis"})), name=APPLICATION, route_prefix="/")
     except (RuntimeError, RayError) as error:  # what Serve raises when a proxy or a deployment failed for good
         raise StartError(f"the application does not start: {_line(error)}") from error
+
+
+def _start_serve(options: Mapping[str, Any]) -> None:
+    """Starts Serve. It gives its proxies 60 s; on a busy machine they take longer, and whoever waits on has them."""
+    from ray import serve
+
+    try:
+        serve.start(http_options=dict(options), logging_config={"enable_access_log": False})
+    except TimeoutError:
+        logger.warning("Serve's proxies are slow to start; waiting on")
 
 
 def stop_serve() -> None:
