@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections import OrderedDict
@@ -50,6 +51,7 @@ class Authenticator:
         self._store, self._clock = store, clock
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._turns, self._waiting = anyio.Semaphore(CHECKS_AT_ONCE), 0
+        self._checks: dict[bytes, asyncio.Task[KeyRecord | None]] = {}
 
     async def identify(self, key: str) -> KeyRecord | None:
         """Whose key it is, or None.
@@ -63,7 +65,7 @@ class Authenticator:
         digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
         known, now = self._known.pop(digest, None), self._clock()
         if known is None or now >= known.until:
-            known = await self._refreshed(key, known, now)
+            known = await self._refreshed(key, digest, known, now)
         if known is None:
             return None
         self._known[digest] = known
@@ -71,14 +73,27 @@ class Authenticator:
             self._known.popitem(last=False)
         return known.record
 
-    async def _refreshed(self, key: str, known: _Known | None, now: float) -> _Known | None:
+    async def _refreshed(self, key: str, digest: bytes, known: _Known | None, now: float) -> _Known | None:
         try:
-            record = await self._check(key)
+            record = await self._checked_once(key, digest)
         except QueueError:
             if known is None or now >= known.verified + TRUST_SECONDS:
                 raise
             return _Known(known.record, known.verified, self._clock() + CACHE_SECONDS)
         return _Known(record, now, now + CACHE_SECONDS) if record is not None else None
+
+    async def _checked_once(self, key: str, digest: bytes) -> KeyRecord | None:
+        """Many requests with one key wait for one check; it goes on when one of them is given up."""
+        check = self._checks.get(digest)
+        if check is None:
+            check = self._checks[digest] = asyncio.create_task(self._check(key))
+            check.add_done_callback(lambda done: self._forget(digest, done))
+        return await asyncio.shield(check)
+
+    def _forget(self, digest: bytes, done: asyncio.Task[KeyRecord | None]) -> None:
+        del self._checks[digest]
+        if not done.cancelled():
+            done.exception()  # looked at, so that asyncio does not complain where every caller has gone
 
     async def _check(self, key: str) -> KeyRecord | None:
         if self._waiting >= CHECKS_WAITING:

@@ -31,11 +31,15 @@ class BatchedScores:
         scores: shape (texts, columns), in request order.
         seconds: its share of the forward passes that its texts were in.
         batches: sizes of those passes, in texts.
+        forward_seconds: how long it was in forward passes, shared with others or not.
+        wait_seconds: how long it waited before and between them.
     """
 
     scores: FloatArray
     seconds: float
     batches: tuple[int, ...]
+    forward_seconds: float
+    wait_seconds: float
 
 
 @dataclass(eq=False)
@@ -44,6 +48,8 @@ class _Request:
     done: asyncio.Future[BatchedScores]
     taken: int = 0
     seconds: float = 0.0
+    forward: float = 0.0
+    came: float = field(default_factory=time.perf_counter)
     parts: list[FloatArray] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
 
@@ -59,8 +65,10 @@ class _Request:
         self.parts.append(rows)
         self.batches.append(batch)
         self.seconds += seconds * len(rows) / batch
+        self.forward += seconds
         if not self.left and not self.done.done():
-            self.done.set_result(BatchedScores(np.concatenate(self.parts), self.seconds, tuple(self.batches)))
+            waited, rows = time.perf_counter() - self.came - self.forward, np.concatenate(self.parts)
+            self.done.set_result(BatchedScores(rows, self.seconds, tuple(self.batches), self.forward, max(0.0, waited)))
 
     def fail(self, error: BaseException) -> None:
         if not self.done.done():

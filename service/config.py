@@ -40,6 +40,8 @@ class ServerConfig(_Section):
         retry_after_seconds: what a refused caller is told to wait.
         replicas: ingress replicas.
         num_cpus: CPUs booked per ingress replica (bookkeeping, not a limit).
+        profile: how callers reach the ingress: fast (HAProxy, on Linux), plain (Ray Serve's own proxy), or auto, the
+            fastest that the machine has; for a local Ray, as a cluster's is decided where it is started.
     """
 
     host: str = Field(default="127.0.0.1", min_length=1)
@@ -53,6 +55,7 @@ class ServerConfig(_Section):
     retry_after_seconds: Count = 2
     replicas: Count = 1
     num_cpus: float = Field(default=0.1, ge=0)
+    profile: Literal["auto", "fast", "plain"] = "auto"
 
 
 class GroupConfig(_Section):

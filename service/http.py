@@ -64,6 +64,7 @@ def build_api(services: Services, metrics: Metrics | None = None) -> FastAPI:
     )
     api.state.services = services
     api.state.authenticator = Authenticator(services.keys)
+    api.state.metrics = numbers
     api.state.admission = Admission(services.config.server, numbers)
     http_errors.install(api)
     errors: dict[int | str, dict[str, Any]] = {

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
 
 from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.http_errors import ApiError, dotted, unexpected
+
+BEGAN = "hungjury.began"
+"""Key in a request's scope: `time.perf_counter()` when it came."""
+
+_THREAD_BYTES = 64 * 1024
+"""A longer body is parsed in a thread, so that the event loop goes on with the other requests."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -59,7 +67,8 @@ def _refuse_surrogates(value: Any, path: tuple[str | int, ...]) -> None:
 
 class _StrictRequest(Request):
     async def json(self) -> Any:
-        return parse(await self.body())
+        body = await self.body()
+        return parse(body) if len(body) < _THREAD_BYTES else await run_in_threadpool(parse, body)
 
 
 class StrictRoute(APIRoute):
@@ -88,7 +97,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = False
+        scope[BEGAN], started = time.perf_counter(), False
 
         async def tracked(message: Message) -> None:
             nonlocal started

@@ -17,6 +17,7 @@ from miners.queue.types import Counts
 Kind = Literal["counter", "gauge", "histogram"]
 
 SECONDS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+MOMENTS: Final = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 SIZES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 SHARES: Final = (0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 
@@ -41,6 +42,21 @@ class Metric:
 
 TEXTS = Metric("hungjury_texts", "counter", "Texts scored, by member.", ("member",))
 SCORE_SECONDS = Metric("hungjury_member_seconds", "histogram", "Seconds from asking to answer.", ("group",), SECONDS)
+STAGE_SECONDS = Metric(
+    "hungjury_stage_seconds",
+    "histogram",
+    "Where a scoring request's seconds go, by stage: read (key, JSON, limits), line (waiting for a turn), members "
+    "(asking all groups at once), join, write.",
+    ("stage",),
+    MOMENTS,
+)
+MEMBER_STAGE_SECONDS = Metric(
+    "hungjury_member_stage_seconds",
+    "histogram",
+    "Where a group's seconds go, by stage: hop (to its process and back), wait (for a forward pass), forward.",
+    ("group", "stage"),
+    MOMENTS,
+)
 FORWARD_SECONDS = Metric("hungjury_forward_seconds", "counter", "Seconds spent in forward passes.", ("group",))
 BATCH_TEXTS = Metric("hungjury_batch_texts", "histogram", "Texts in one forward pass.", ("group",), SIZES)
 REQUEST_TEXTS = Metric("hungjury_request_texts", "histogram", "Texts in one scoring request.", (), SIZES)
@@ -93,6 +109,8 @@ QUEUE_UP = Metric("hungjury_queue_up", "gauge", "1 where the queue's store answe
 ALL: Final = (
     TEXTS,
     SCORE_SECONDS,
+    STAGE_SECONDS,
+    MEMBER_STAGE_SECONDS,
     FORWARD_SECONDS,
     BATCH_TEXTS,
     REQUEST_TEXTS,

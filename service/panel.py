@@ -37,6 +37,8 @@ class GroupScores:
         members: who stands behind the columns.
         seconds: spent in forward passes.
         batches: sizes of those passes, in texts.
+        forward_seconds: how long the request was in forward passes.
+        wait_seconds: how long it waited for them.
         spent: what the group's replica used of an endpoint since its last answer; None for a group without one.
     """
 
@@ -44,6 +46,8 @@ class GroupScores:
     members: tuple[Member, ...]
     seconds: float
     batches: tuple[int, ...]
+    forward_seconds: float = 0.0
+    wait_seconds: float = 0.0
     spent: Spent | None = None
 
 
@@ -118,10 +122,14 @@ class ServicePanel:
         if self._gate is not None:
             plan = self._gate.plan([text.id for text in judged], found.table)
             await self._collect(found, self._second, np.flatnonzero(plan.asked), started)
+        answered = time.perf_counter()
+        self._metrics.observe(m.STAGE_SECONDS, answered - started, stage="members")
         if not found.answered:
             raise NoAnswerError(_explain(found.refusals))
         names = [name or text.id for name, text in zip(ids or [None] * len(texts), judged, strict=True)]
-        return self._joined(names, found, plan)
+        verdicts = self._joined(names, found, plan)
+        self._metrics.observe(m.STAGE_SECONDS, time.perf_counter() - answered, stage="join")
+        return verdicts
 
     async def probe(self, group: Group) -> bool:
         """Asks a group for one text and notes that it has answered; one that is not needed only has to be there."""
@@ -151,13 +159,20 @@ class ServicePanel:
             self._metrics.add(m.FAILURES, group=group.name, reason=answer.reason)
             return answer
         group.answered = True
-        self._metrics.observe(m.SCORE_SECONDS, time.perf_counter() - asked, group=group.name)
+        self._time(group.name, answer, time.perf_counter() - asked)
         self._metrics.add(m.FORWARD_SECONDS, answer.seconds, group=group.name)
         for size in answer.batches:
             self._metrics.observe(m.BATCH_TEXTS, size, group=group.name)
         for member in answer.members:
             self._metrics.add(m.TEXTS, len(texts), member=member.name)
         return answer
+
+    def _time(self, group: str, answer: GroupScores, seconds: float) -> None:
+        self._metrics.observe(m.SCORE_SECONDS, seconds, group=group)
+        hop = max(0.0, seconds - answer.forward_seconds - answer.wait_seconds)
+        stages = {"hop": hop, "wait": answer.wait_seconds, "forward": answer.forward_seconds}
+        for stage, part in stages.items():
+            self._metrics.observe(m.MEMBER_STAGE_SECONDS, part, group=group, stage=stage)
 
     def _joined(self, names: Sequence[str], found: _Answers, plan: Plan | None) -> list[Verdict]:
         asked = None

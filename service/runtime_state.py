@@ -67,6 +67,7 @@ class RayState(_Frozen):
         own: whether the service started this Ray and ends it.
         dashboard_url: None where there is no dashboard.
         token_path: file with the token that dashboard and cluster ask for.
+        profile: how it is tuned, see `service.profile`; None where that was not for the service to say.
         metrics_url: what Prometheus scrapes on this machine.
     """
 
@@ -74,6 +75,7 @@ class RayState(_Frozen):
     own: bool
     dashboard_url: str | None = None
     token_path: Path | None = None
+    profile: Literal["fast", "plain"] | None = None
     metrics_url: str | None = None
 
 

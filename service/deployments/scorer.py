@@ -52,7 +52,15 @@ class ScorerReplica:
             return GroupRefusal("overloaded", str(error), self._spent())
         except MemberUnavailableError as error:
             return GroupRefusal("unavailable", str(error), self._spent())
-        return GroupScores(found.scores, self._scorer.members, found.seconds, found.batches, self._spent())
+        return GroupScores(
+            found.scores,
+            self._scorer.members,
+            found.seconds,
+            found.batches,
+            forward_seconds=found.forward_seconds,
+            wait_seconds=found.wait_seconds,
+            spent=self._spent(),
+        )
 
     def _spent(self) -> Spent | None:
         """What a scorer that costs money used since the last answer, of whichever request."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -11,8 +12,9 @@ from ensemble.text import check_text
 from service.admission import Admission
 from service.auth import Scoring
 from service.http_errors import ApiError
-from service.json_request import StrictRoute
+from service.json_request import BEGAN, StrictRoute
 from service.json_response import SafeJSONResponse
+from service.metrics import STAGE_SECONDS, Metrics
 from service.schemas import ScoreRequest, ScoreResponse
 from service.services import Services, services
 
@@ -30,11 +32,34 @@ async def score(
     """
     check_request(body, given)
     admission: Admission = request.app.state.admission
+    stages = Stages(request)
     texts = [(one.text, one.context or "") for one in body.inputs]
+    stages.end("read")
     async with admission.turn():
+        stages.end("line")
         verdicts = await given.score(texts, [one.id for one in body.inputs])
+    stages.skip()  # the panel says itself where its time goes
     content = {"verdicts": [verdict.model_dump() for verdict in verdicts], "task": given.task.name}
-    return SafeJSONResponse(content)
+    response = SafeJSONResponse(content)
+    stages.end("write")
+    return response
+
+
+class Stages:
+    """Notes how long each stage of a request took."""
+
+    def __init__(self, request: Request) -> None:
+        self._metrics: Metrics = request.app.state.metrics
+        self._began: float = request.scope[BEGAN]
+
+    def end(self, stage: str) -> None:
+        """The stage ends now, and the next begins."""
+        self._metrics.observe(STAGE_SECONDS, time.perf_counter() - self._began, stage=stage)
+        self.skip()
+
+    def skip(self) -> None:
+        """What was until now belongs to no stage."""
+        self._began = time.perf_counter()
 
 
 def check_request(body: ScoreRequest, given: Services) -> None:

@@ -16,8 +16,11 @@ from typing import Any
 
 from service.config import Config
 from service.errors import StartError
-from service.profile import apply_profile
+from service.front import front_environment, haproxy_binary
+from service.profile import FAST, PLAIN, ProfileName, apply_profile, choose_profile
 from service.runtime_state import RayState, run_dir, write_private
+
+logger = logging.getLogger("hungjury.cluster")
 
 NAMESPACE = "hungjury"
 """Ray namespace of named actors."""
@@ -26,6 +29,8 @@ APPLICATION = "hungjury"
 """Name of the Serve application."""
 
 DEFAULT_DASHBOARD_PORT = 8265
+
+LOOPBACK = "127.0.0.1"
 
 
 def make_session_root() -> Path:
@@ -120,7 +125,7 @@ def start_ray(config: Config, home: Path, session_root: Path, worker_env: Mappin
 
 def _own(config: Config, home: Path, session_root: Path) -> RayState:
     os.environ.update(environment(home))
-    apply_profile()
+    profile = _tune(config, session_root)
     import ray
 
     settings, token = config.ray, token_file(home)
@@ -135,9 +140,24 @@ def _own(config: Config, home: Path, session_root: Path) -> RayState:
             dashboard_port=settings.dashboard_port or free_port(settings.dashboard_host, DEFAULT_DASHBOARD_PORT),
             log_to_driver=False,
             logging_level=logging.WARNING,
-            _temp_dir=str(session_root),
+            _temp_dir=str(session_root / "r"),  # which Ray opens to everybody; the folder around it stays closed
         )
-    return _described(context.address_info, own=True, token=token)
+    return _described(context.address_info, own=True, token=token, profile=profile)
+
+
+def _tune(config: Config, session_root: Path) -> ProfileName:
+    """Sets the variables of the profile for all processes of a Ray of our own, before Ray is imported."""
+    profile, server = choose_profile(config.server.profile), config.server
+    binary = haproxy_binary() if profile == "fast" else None
+    if binary is None:
+        os.environ["RAY_SERVE_ENABLE_HA_PROXY"] = "0"  # unguarded, it would listen on all addresses
+        apply_profile(PLAIN)
+        return "plain"
+    timeout = serve_timeout_seconds(config)
+    bind = f"{server.host}:{server.port}"
+    os.environ.update(front_environment(session_root / "h", binary, bind=bind, timeout_seconds=timeout))
+    apply_profile(FAST)
+    return profile
 
 
 def _join(address: str, worker_env: Mapping[str, str]) -> RayState:
@@ -147,16 +167,18 @@ def _join(address: str, worker_env: Mapping[str, str]) -> RayState:
     runtime_env = {"env_vars": dict(worker_env)}
     context = ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, runtime_env=runtime_env)
     given = os.environ.get("RAY_AUTH_TOKEN_PATH")
-    return _described(context.address_info, own=False, token=Path(given) if given else None)
+    token = Path(given) if given else None
+    return _described(context.address_info, own=False, token=token, profile=None)
 
 
-def _described(info: Mapping[str, Any], *, own: bool, token: Path | None) -> RayState:
+def _described(info: Mapping[str, Any], *, own: bool, token: Path | None, profile: ProfileName | None) -> RayState:
     dashboard, metrics = info.get("webui_url"), info.get("metrics_export_port")
     return RayState(
         address=info["address"],
         own=own,
         dashboard_url=f"http://{dashboard}" if dashboard else None,
         token_path=token,
+        profile=profile,
         metrics_url=f"http://{info['node_ip_address']}:{metrics}/metrics" if metrics else None,
     )
 
@@ -174,25 +196,44 @@ def _any_agent_port() -> Iterator[None]:
         RayParams.__init__ = original
 
 
-def serve_application(config: Config) -> None:
+def serve_timeout_seconds(config: Config) -> float:
+    """After this long Serve itself gives a request up; our own 503 comes first."""
+    return config.server.request_timeout_seconds + 10
+
+
+def serve_application(config: Config, profile: ProfileName | None) -> None:
     """Starts Serve's HTTP side and the application; returns once every deployment is up.
+
+    Args:
+        config: all settings.
+        profile: of our own Ray; None on somebody else's.
 
     Raises:
         StartError: a deployment does not come up.
     """
     from ray import serve
+    from ray.exceptions import RayError
 
     from service.app import build_app
 
-    timeout = config.server.request_timeout_seconds + 10  # our own 503 comes first
-    serve.start(
-        http_options={"host": config.server.host, "port": config.server.port, "request_timeout_s": timeout},
-        logging_config={"enable_access_log": False},
-    )
+    # Behind HAProxy the processes that Serve itself lets listen stay on the loopback, whatever HAProxy listens on.
+    host = LOOPBACK if profile == "fast" else config.server.host
+    options = {"host": host, "port": config.server.port, "request_timeout_s": serve_timeout_seconds(config)}
     try:
+        _start_serve(options)
         serve.run(build_app(config.model_dump(mode="json", exclude={"redis"})), name=APPLICATION, route_prefix="/")
-    except RuntimeError as error:  # what Serve raises when a deployment failed for good
+    except (RuntimeError, RayError) as error:  # what Serve raises when a proxy or a deployment failed for good
         raise StartError(f"the application does not start: {_line(error)}") from error
+
+
+def _start_serve(options: Mapping[str, Any]) -> None:
+    """Starts Serve. It gives its proxies 60 s; on a busy machine they take longer, and whoever waits on has them."""
+    from ray import serve
+
+    try:
+        serve.start(http_options=dict(options), logging_config={"enable_access_log": False})
+    except TimeoutError:
+        logger.warning("Serve's proxies are slow to start; waiting on")
 
 
 def stop_serve() -> None:

@@ -122,7 +122,7 @@ class Supervisor:
         self._prepare()
         ray = self._start_ray(down, session_root)
         self._signals_again()  # Ray installs handlers of its own
-        self._start_serve(down)
+        self._start_serve(down, ray)
         upkeep = Upkeep(self._config, self._home, store.url)
         down.callback(upkeep.close)
         down.callback(clear_state, self._home)
@@ -166,10 +166,10 @@ class Supervisor:
             say(ray.address)
         return ray
 
-    def _start_serve(self, down: contextlib.ExitStack) -> None:
+    def _start_serve(self, down: contextlib.ExitStack, ray: RayState) -> None:
         with self._step("serve") as say:
             down.callback(cluster.stop_serve)
-            cluster.serve_application(self._config)
+            cluster.serve_application(self._config, ray.profile)
             self._await_ready()
             say(self._url)
 

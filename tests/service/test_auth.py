@@ -105,6 +105,22 @@ def test_a_flood_of_keys_is_told_to_wait():
     assert set(answers) == {None}
 
 
+def test_many_requests_with_one_key_wait_for_one_check():
+    """However many callers share a key, it is checked once, nobody is refused, and who gives up ends it for nobody."""
+    store = SlowStore()
+    authenticator = Authenticator(store)
+
+    async def crowd():
+        asked = [asyncio.create_task(authenticator.identify("good")) for _ in range(2 * auth.CHECKS_WAITING)]
+        await asyncio.sleep(0.05)
+        asked[0].cancel()
+        store.go.set()
+        return await asyncio.gather(*asked[1:])
+
+    assert {record.role for record in asyncio.run(crowd())} == {"score"}
+    assert store.asked == 1
+
+
 def test_a_known_key_is_still_believed_while_the_store_is_away():
     """Scoring goes on without the store for those whose key was verified lately, and for nobody else."""
     now = [0.0]

@@ -167,3 +167,22 @@ def test_panel_and_members_must_fit(joint):
 def test_joint_survives_the_way_to_another_process(joint):
     """The rule is the same after serialisation."""
     assert Joint.model_validate_json(joint.model_dump_json()) == joint
+
+
+def test_every_second_of_a_group_has_its_stage(joint):
+    """Hop, wait and forward pass add up to what asking the group took; fan-out and join are noted apart."""
+
+    async def ask(texts):
+        await asyncio.sleep(0.05)
+        return GroupScores(np.full((len(texts), 1), 0.9), ENCODER, 0.01, (1,), forward_seconds=0.01, wait_seconds=0.02)
+
+    panel, recorder = build(joint, ask, answering(LANGUAGE, 0.9))
+    asyncio.run(panel.verdicts([("a", "")]))
+    metrics = recorder.snapshot()["metrics"]
+    parts = {tuple(one["tags"].values()): one["mean"] for one in metrics["hungjury_member_stage_seconds"]}
+    whole = {one["tags"]["group"]: one["mean"] for one in metrics["hungjury_member_seconds"]}
+    assert (parts["encoder", "forward"], parts["encoder", "wait"]) == (0.01, 0.02)
+    assert sum(part for (group, _), part in parts.items() if group == "encoder") == pytest.approx(whole["encoder"])
+    stages = {one["tags"]["stage"]: one["mean"] for one in metrics["hungjury_stage_seconds"]}
+    assert set(stages) == {"members", "join"}
+    assert stages["members"] >= whole["encoder"]

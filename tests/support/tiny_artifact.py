@@ -6,6 +6,7 @@ The members run by the real scorers: both look for words that hurt, the keyword 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from ensemble.members.remote_judge import FILE as JUDGE
 from ensemble.members.remote_judge import RemoteJudgeFile
 from ensemble.members.specs import REMOTE_GROUP, JudgeSpec
 from ensemble.panel import fit_joint
+from ensemble.scorer import Scorer
 from ensemble.tasks.task import Lexicon, LexiconGroup
 from ensemble.text import Text
 from ensemble.training.bert import minilm_path
@@ -44,17 +46,27 @@ _FIT_ON = [
 ]
 
 
-def make(task: str = "injury", judge: JudgeSpec | None = None) -> Artifact:
+def make(
+    task: str = "injury",
+    *,
+    judge: JudgeSpec | None = None,
+    members: Sequence[str] = ("encoder", "keyword"),
+    fingerprint: str = "tiny",
+) -> Artifact:
     """Writes and seals the artifact into the state directory, and makes it current.
 
     Args:
         task: whose artifact it is.
         judge: a remote judge that is a member too, as if it had been calibrated; its endpoint is not asked.
+        members: which of the two it holds; the encoder always.
+        fingerprint: what it was made from; that of a real preparation makes `hungjury up` take it.
     """
     folder = artifacts_dir(task) / ".tiny"
     _encoder(folder / "encoder")
-    _keyword(folder / "keyword")
-    scorers = {"encoder": EncoderScorer(folder / "encoder"), "keyword": KeywordScorer(folder / "keyword")}
+    if "keyword" in members:
+        _keyword(folder / "keyword")
+    load: dict[str, Callable[[Path], Scorer]] = {"encoder": EncoderScorer, "keyword": KeywordScorer}
+    scorers = {name: load[name](folder / name) for name in members}
     texts, labels = [text for text, _ in _FIT_ON], np.array([label for _, label in _FIT_ON])
     columns = np.hstack([scorer.score(texts) for scorer in scorers.values()])
     groups = {name: tuple((m.name, m.kind, m.version) for m in scorer.members) for name, scorer in scorers.items()}
@@ -64,7 +76,7 @@ def make(task: str = "injury", judge: JudgeSpec | None = None) -> Artifact:
     names = [name for members in groups.values() for name, _, _ in members]
     joint = fit_joint(columns, labels, members=names, deployed="encoder")
     (folder / JOINT).write_text(joint.model_dump_json())
-    return seal(folder, Manifest(task=task, fingerprint="tiny", seed=0, files={}, groups=groups))
+    return seal(folder, Manifest(task=task, fingerprint=fingerprint, seed=0, files={}, groups=groups))
 
 
 def _judge(folder: Path, spec: JudgeSpec) -> tuple[tuple[str, str, str], ...]:

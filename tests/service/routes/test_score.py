@@ -1,5 +1,7 @@
 """Scoring over HTTP."""
 
+import json
+
 from ensemble.text import identity
 
 
@@ -70,3 +72,19 @@ def test_unexpected_failure_shows_nothing_of_the_inside(world, caplog):
     assert message.rsplit(" ", 1)[-1] in caplog.text
     world.rule.broken = False
     assert world.post("score", "/v1/score", {"inputs": [{"text": "x"}]}).status_code == 200
+
+
+def test_a_long_body_is_read_as_strictly_as_a_short_one(world):
+    """What is parsed in a thread, because it is long, is refused for the same reasons and scored as well."""
+    texts = [{"text": "hurt " * 3_000} for _ in range(10)]
+    assert world.post("score", "/v1/score", {"inputs": texts}).status_code == 200
+    broken = json.dumps({"inputs": texts}).encode()[:-1]
+    assert world.call("score", "POST", "/v1/score", content=broken).json()["error"]["code"] == "bad_json"
+
+
+def test_the_stages_of_a_request_are_counted(world):
+    """Reading, waiting for a turn and writing each have their time in the numbers of the service."""
+    world.post("score", "/v1/score", {"inputs": [{"text": "x"}]})
+    metrics = world.call("admin", "GET", "/v1/metrics/summary").json()["metrics"]
+    counts = {one["tags"]["stage"]: one["count"] for one in metrics["hungjury_stage_seconds"]}
+    assert counts == {"read": 1, "line": 1, "write": 1}
