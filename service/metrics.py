@@ -9,9 +9,12 @@ import threading
 import time
 from bisect import bisect_left
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from miners.queue.types import Counts
+
+if TYPE_CHECKING:
+    from service.score_cache import CacheUse
 
 Kind = Literal["counter", "gauge", "histogram"]
 
@@ -43,6 +46,9 @@ SCORE_SECONDS = Metric("hungjury_member_seconds", "histogram", "Seconds from ask
 FORWARD_SECONDS = Metric("hungjury_forward_seconds", "counter", "Seconds spent in forward passes.", ("group",))
 BATCH_TEXTS = Metric("hungjury_batch_texts", "histogram", "Texts in one forward pass.", ("group",), SIZES)
 REQUEST_TEXTS = Metric("hungjury_request_texts", "histogram", "Texts in one scoring request.", (), SIZES)
+CACHE_HITS = Metric("hungjury_cache_hits", "counter", "Texts answered from a group's cache.", ("group",))
+CACHE_MISSES = Metric("hungjury_cache_misses", "counter", "Texts that a group's cache did not know.", ("group",))
+CACHE_ENTRIES = Metric("hungjury_cache_entries", "gauge", "Texts in the cache of the replica asked last.", ("group",))
 FAILURES = Metric("hungjury_failures", "counter", "Times a group did not answer, by reason.", ("group", "reason"))
 VERDICTS = Metric("hungjury_verdicts", "counter", "Verdicts given.", ("decision", "degraded"))
 DISAGREEMENT = Metric("hungjury_disagreement", "histogram", "Disagreement of verdicts, 0 to 1.", (), SHARES)
@@ -63,6 +69,9 @@ ALL: Final = (
     FORWARD_SECONDS,
     BATCH_TEXTS,
     REQUEST_TEXTS,
+    CACHE_HITS,
+    CACHE_MISSES,
+    CACHE_ENTRIES,
     FAILURES,
     VERDICTS,
     DISAGREEMENT,
@@ -189,6 +198,13 @@ def publish_counts(metrics: Metrics, counts: Counts) -> None:
     metrics.set(QUEUE_RATERS, counts.raters)
     metrics.set(FINDINGS, counts.findings_fn, kind="FN")
     metrics.set(FINDINGS, counts.findings_fp, kind="FP")
+
+
+def publish_cache(metrics: Metrics, group: str, use: CacheUse) -> None:
+    """What a group's cache did for one request."""
+    metrics.add(CACHE_HITS, use.hits, group=group)
+    metrics.add(CACHE_MISSES, use.misses, group=group)
+    metrics.set(CACHE_ENTRIES, use.entries, group=group)
 
 
 def _tags(metric: Metric, key: tuple[str, ...]) -> dict[str, str]:

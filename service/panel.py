@@ -18,6 +18,7 @@ from ensemble.verdict import Verdict
 from service import metrics as m
 from service.errors import NoAnswerError
 from service.metrics import Metrics
+from service.score_cache import CacheUse
 
 WireText: TypeAlias = tuple[str, str]
 """(text, context): what travels between processes."""
@@ -34,12 +35,14 @@ class GroupScores:
         members: who stands behind the columns.
         seconds: spent in forward passes.
         batches: sizes of those passes, in texts.
+        cache: what its cache did; None where it has none.
     """
 
     scores: FloatArray
     members: tuple[Member, ...]
     seconds: float
     batches: tuple[int, ...]
+    cache: CacheUse | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,8 @@ class ServicePanel:
             self._metrics.observe(m.BATCH_TEXTS, size, group=group.name)
         for member in answer.members:
             self._metrics.add(m.TEXTS, len(texts), member=member.name)
+        if answer.cache is not None:
+            m.publish_cache(self._metrics, group.name, answer.cache)
         return answer
 
     def _join(self, names: Sequence[str], answers: Sequence[GroupScores]) -> list[Verdict]:
