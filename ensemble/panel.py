@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from ensemble.calibration import logit, sigmoid
 from ensemble.disagreement import jensen_shannon
 from ensemble.errors import ArtifactError, InputError, MemberUnavailableError
+from ensemble.kinds import kinds_of
 from ensemble.scorer import FloatArray, Member, Scorer
 from ensemble.text import Text
 from ensemble.verdict import MemberScore, Verdict
@@ -93,6 +94,7 @@ class Joint(BaseModel):
         }
         degraded = [member.name for member in answers if member.name not in scores]
         deployed = scores.get(self.deployed)
+        votes = {member: scores[member.name].vote == "yes" for member in answers if member.name in scores}
         return Verdict(
             id=name,
             probability=posterior,
@@ -102,6 +104,7 @@ class Joint(BaseModel):
             members=scores,
             degraded=degraded,
             review=bool(degraded) or len({score.vote for score in scores.values()}) > 1,
+            kinds=kinds_of(votes, self.deployed),
         )
 
 

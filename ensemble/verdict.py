@@ -39,6 +39,8 @@ class Verdict(BaseModel):
         members: by name; members that did not answer are absent.
         degraded: names of the members that did not answer.
         review: whether a person should look: degraded, or votes differ.
+        kinds: in which ways the votes differ, by the names of `ensemble.kinds`; "judge-against-activations" is the
+            judge's no against the yes of its own activations. Empty where all vote alike, and in older records.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,3 +53,4 @@ class Verdict(BaseModel):
     members: dict[str, MemberScore]
     degraded: list[str]
     review: bool
+    kinds: tuple[str, ...] = ()

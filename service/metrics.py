@@ -9,6 +9,7 @@ import threading
 import time
 from bisect import bisect_left
 from dataclasses import dataclass, field
+from math import isnan
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from miners.queue.types import Counts
@@ -52,6 +53,7 @@ CACHE_ENTRIES = Metric("hungjury_cache_entries", "gauge", "Texts in the cache of
 FAILURES = Metric("hungjury_failures", "counter", "Times a group did not answer, by reason.", ("group", "reason"))
 VERDICTS = Metric("hungjury_verdicts", "counter", "Verdicts given.", ("decision", "degraded"))
 DISAGREEMENT = Metric("hungjury_disagreement", "histogram", "Disagreement of verdicts, 0 to 1.", (), SHARES)
+KINDS = Metric("hungjury_disagreement_kinds", "counter", "Verdicts by kind of disagreement.", ("kind",))
 GENERATED = Metric("hungjury_generated_texts", "counter", "Texts that the language model wrote.")
 GROUP_UP = Metric("hungjury_group_up", "gauge", "1 where the group answers, 0 where not.", ("group",))
 REFUSED = Metric("hungjury_refused_requests", "counter", "Requests refused, by reason.", ("reason",))
@@ -62,6 +64,23 @@ QUEUE_ANSWERS = Metric("hungjury_queue_answers", "gauge", "Answers so far.")
 QUEUE_RATERS = Metric("hungjury_queue_raters", "gauge", "Raters that have answered.")
 FINDINGS = Metric("hungjury_findings", "gauge", "Findings so far, FN or FP.", ("kind",))
 QUEUE_UP = Metric("hungjury_queue_up", "gauge", "1 where the queue's store answers, 0 where not.")
+LIVE_ITEMS = Metric("hungjury_live_items", "gauge", "Labelled texts, by whether measures use them.", ("use",))
+LIVE_MISSES = Metric("hungjury_live_misses", "gauge", "Labelled texts that the deployed member missed.", ("weights",))
+LIVE_N_EFF = Metric("hungjury_live_n_eff", "gauge", "Effective votes, by errors on labelled texts.", ("weights",))
+LIVE_CAPTURE = Metric("hungjury_live_capture", "gauge", "Share of misses that another member flags.", ("weights",))
+LIVE_DISAGREEING = Metric(
+    "hungjury_live_disagreeing_share", "gauge", "Share of labelled texts on which votes differ.", ("weights",)
+)
+LIVE_UNIQUE = Metric(
+    "hungjury_live_unique_share", "gauge", "Share of misses that this member alone flags.", ("member", "weights")
+)
+LIVE_CORRELATION = Metric(
+    "hungjury_live_error_correlation", "gauge", "Correlation of two members' errors.", ("first", "second", "weights")
+)
+LIVE_DOUBLE_FAULT = Metric(
+    "hungjury_live_double_fault", "gauge", "Share on which both members err.", ("first", "second", "weights")
+)
+"""Of all `hungjury_live_*`: weights is "none", over labelled texts alone, or "selection", for all texts scored."""
 
 ALL: Final = (
     TEXTS,
@@ -75,6 +94,7 @@ ALL: Final = (
     FAILURES,
     VERDICTS,
     DISAGREEMENT,
+    KINDS,
     GENERATED,
     GROUP_UP,
     REFUSED,
@@ -85,6 +105,14 @@ ALL: Final = (
     QUEUE_RATERS,
     FINDINGS,
     QUEUE_UP,
+    LIVE_ITEMS,
+    LIVE_MISSES,
+    LIVE_N_EFF,
+    LIVE_CAPTURE,
+    LIVE_DISAGREEING,
+    LIVE_UNIQUE,
+    LIVE_CORRELATION,
+    LIVE_DOUBLE_FAULT,
 )
 
 
@@ -146,11 +174,13 @@ class Recorder:
         """Everything as JSON: `{"uptime_seconds": s, "metrics": {name: [{"tags": {...}, ...numbers}]}}`.
 
         Counters and gauges carry `value`; histograms `count`, `mean` and `buckets` (upper bound -> how many, the last
-        one without a bound).
+        one without a bound). A gauge that was set to nan is left out.
         """
         with self._lock:
             plain = {
-                metric.name: [{"tags": _tags(metric, key), "value": value} for key, value in series.items()]
+                metric.name: [
+                    {"tags": _tags(metric, key), "value": value} for key, value in series.items() if not isnan(value)
+                ]
                 for metric, series in self._values.items()
             }
             spread = {

@@ -138,6 +138,8 @@ class ServicePanel:
             self._metrics.add(m.VERDICTS, count, decision=decision, degraded=str(degraded).lower())
         for verdict in verdicts:
             self._metrics.observe(m.DISAGREEMENT, verdict.disagreement)
+        for kind, count in Counter(kind for verdict in verdicts for kind in verdict.kinds).items():
+            self._metrics.add(m.KINDS, count, kind=kind)
 
     def _explain(self, refusals: Sequence[GroupRefusal]) -> str:
         said = "; ".join(f"{group.name}: {r.message}" for group, r in zip(self.groups, refusals, strict=True))

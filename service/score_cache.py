@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 import numpy as np
@@ -106,7 +106,8 @@ class ScoreCache:
         if scores.shape != (len(missing), self._columns):
             raise ValueError(f"scores of shape {scores.shape} for {len(missing)} texts and {self._columns} members")
         rows = {key: row.tobytes() for key, row in zip(missing, scores, strict=True)}
-        self._keep({key: rows[key] for key, whole in zip(rows, np.isfinite(scores).all(axis=1), strict=True) if whole})
+        finite = [bool(np.isfinite(row).all()) for row in scores]
+        self._keep({key: rows[key] for key, whole in zip(rows, finite, strict=True) if whole})
         return rows
 
     def _keep(self, rows: dict[bytes, bytes]) -> None:
@@ -130,10 +131,9 @@ async def submit(cache: ScoreCache, batcher: Batcher, texts: Sequence[Text]) -> 
     keys = [cache.key(text) for text in texts]
     rows = cache.recall(keys)
     missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in rows}
-    seconds, batches = 0.0, ()
+    found = BatchedScores(cache.table([]), 0.0, ())
     if missing or not texts:
         found = await batcher.submit(list(missing.values()))
         rows |= {key: row.tobytes() for key, row in zip(missing, found.scores, strict=True)}
-        seconds, batches = found.seconds, found.batches
     use = CacheUse(len(texts) - len(missing), len(missing), cache.entries)
-    return BatchedScores(cache.table([rows[key] for key in keys]), seconds, batches), use
+    return replace(found, scores=cache.table([rows[key] for key in keys])), use

@@ -24,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def evaluate(
-    data: Annotated[str, typer.Option("--data", help="Labelled rows.", metavar="FILE")],
+    data: Annotated[str | None, typer.Option("--data", help="Labelled rows.", metavar="FILE")] = None,
     task: TaskName = "injury",
     label: Annotated[
         str, typer.Option("--label", help="Where the label stands: `label`, or a field of meta.", metavar="FIELD")
@@ -44,9 +44,22 @@ def evaluate(
     html: Annotated[
         Path | None, typer.Option("--html", help="Also write a page with plots, complete in itself.", metavar="FILE")
     ] = None,
+    adjudicated: Annotated[
+        bool,
+        typer.Option("--adjudicated", help="Only independence, on what raters of the running service have labelled."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Measure how good the members are, and how independent of each other, on labelled rows."""
+    from ensemble.errors import InputError
+
+    if adjudicated:
+        if data is not None or html is not None or slices or fprs:
+            raise InputError("--adjudicated takes no --data, --html, --slice or --fpr", field="--adjudicated")
+        _adjudicated(as_json=as_json)
+        return
+    if data is None:
+        raise InputError("--data is missing: name a file of labelled rows, or say --adjudicated", field="--data")
     from ensemble.evaluation.evaluate import evaluate as measure
     from ensemble.evaluation.operating import DEFAULT_FPRS
     from service.cli.evaluation import show
@@ -71,6 +84,17 @@ def evaluate(
         put(report.model_dump_json())
     else:
         show(report)
+
+
+def _adjudicated(*, as_json: bool) -> None:
+    from service.cli.adjudicated import fetch, show
+    from service.runtime_state import require_running
+
+    found = fetch(require_running())
+    if as_json:
+        put(found.model_dump_json())
+    else:
+        show(found)
 
 
 def _check(rows: list[LabelledText], fields: list[str], fprs: list[float]) -> None:
