@@ -51,26 +51,33 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure how good the members are, and how independent of each other, on labelled rows."""
-    from ensemble.errors import InputError
-
+    fields, targets = list(dict.fromkeys(slices or ())), sorted(set(fprs or ()))
     if adjudicated:
-        if data is not None or html is not None or slices or fprs:
-            raise InputError("--adjudicated takes no --data, --html, --slice or --fpr", field="--adjudicated")
+        _refuse(data, html, fields, targets)
         _adjudicated(as_json=as_json)
         return
-    if data is None:
-        raise InputError("--data is missing: name a file of labelled rows, or say --adjudicated", field="--data")
-    from ensemble.evaluation.evaluate import evaluate as measure
-    from ensemble.evaluation.operating import DEFAULT_FPRS
-    from service.cli.evaluation import show
-
     if html is not None:
         _check_writable(html)
-    fields, targets = list(dict.fromkeys(slices or ())), sorted(set(fprs or DEFAULT_FPRS))
+    report = _measured(_named(data), task, label, fields, targets)
+    if html is not None:
+        _write(html, report, task, _named(data))
+    if as_json:
+        put(report.model_dump_json())
+    else:
+        from service.cli.evaluation import show
+
+        show(report)
+
+
+def _measured(data: str, task: str, label: str, fields: list[str], fprs: list[float]) -> Report:
+    from ensemble.evaluation.evaluate import evaluate as measure
+    from ensemble.evaluation.operating import DEFAULT_FPRS
+
+    targets = fprs or sorted(DEFAULT_FPRS)
     rows = _labelled(data, label)
     _check(rows, fields, targets)
     with loaded_panel(task) as panel, bar("scored", len(rows)) as tell:
-        report = measure(
+        return measure(
             panel,
             rows,
             progress=lambda done: tell(done, f"{done:,} of {len(rows):,} texts"),
@@ -78,12 +85,31 @@ def evaluate(
             slices=fields,
             curves=True,
         )
-    if html is not None:
-        _write(html, report, task, data)
-    if as_json:
-        put(report.model_dump_json())
-    else:
-        show(report)
+
+
+def _named(data: str | None) -> str:
+    """The file of rows.
+
+    Raises:
+        InputError: none was named.
+    """
+    from ensemble.errors import InputError
+
+    if data is None:
+        raise InputError("--data is missing: name a file of labelled rows, or say --adjudicated", field="--data")
+    return data
+
+
+def _refuse(*given: object) -> None:
+    """Refuses what has no meaning beside `--adjudicated`.
+
+    Raises:
+        InputError: something was given.
+    """
+    from ensemble.errors import InputError
+
+    if any(given):
+        raise InputError("--adjudicated takes no --data, --html, --slice or --fpr", field="--adjudicated")
 
 
 def _adjudicated(*, as_json: bool) -> None:

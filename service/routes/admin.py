@@ -35,7 +35,10 @@ async def findings(
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
     count: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Any:
-    """Newest first. FN: label yes, passed. FP: label no, flagged."""
+    """Newest first. FN: label yes, passed. FP: label no, flagged.
+
+    How the members differed is in `item.new.verdict.kinds`, for example `judge-against-activations`.
+    """
     found = await run_in_threadpool(given.ledger.findings, kind=kind, offset=offset, count=count)
     return {"findings": found, "offset": offset, "count": len(found)}
 
