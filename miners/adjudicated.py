@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ensemble.evaluation.independence import Independence, independence
 from ensemble.evaluation.intervals import effective_rows
+from ensemble.evaluation.kinds import KindRates, kind_rates
 from ensemble.scorer import FloatArray, Member
 from miners.queue.protocol import Ledger
 from miners.queue.types import Item
@@ -69,6 +70,8 @@ class LiveIndependence(BaseModel):
         effective_items: how many texts of equal weight the weighted figures stand on.
         unweighted: as over these texts alone; None where there is none.
         weighted: each text weighing 1/q: an estimate for all texts that the campaigns scored.
+        kinds: over these texts alone, how often each kind of disagreement occurs, and how often the deployed member is
+            wrong there.
         warnings: what limits the figures, in sentences.
     """
 
@@ -86,6 +89,7 @@ class LiveIndependence(BaseModel):
     effective_items: float
     unweighted: Independence | None
     weighted: Independence | None
+    kinds: tuple[KindRates, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -143,6 +147,7 @@ class Adjudicated:
             effective_items=effective_rows(weights),
             unweighted=self._independence(used, None),
             weighted=self._independence(used, weights),
+            kinds=self._kinds(used),
         )
 
     def _take(self, item: Item) -> None:
@@ -166,13 +171,22 @@ class Adjudicated:
         if not used:
             return None
         return independence(
-            np.array([one.probabilities for one in used]),
-            np.array([one.label for one in used], dtype=np.float64),
+            *_table(used),
             members=[member.name for member in self._members],
             deployed=self._deployed,
             threshold=self._threshold,
             weights=weights,
         )
+
+    def _kinds(self, used: Sequence[Labelled]) -> tuple[KindRates, ...]:
+        if not used:
+            return ()
+        return kind_rates(*_table(used), members=self._members, deployed=self._deployed, threshold=self._threshold)
+
+
+def _table(used: Sequence[Labelled]) -> tuple[FloatArray, FloatArray]:
+    """Probabilities, shape (texts, members), and labels, shape (texts,)."""
+    return np.array([one.probabilities for one in used]), np.array([one.label for one in used], dtype=np.float64)
 
 
 def warnings(found: LiveIndependence) -> list[str]:

@@ -44,7 +44,7 @@ def ask(state: RuntimeState, path: str) -> Any:
 
 def show(found: LiveIndependence) -> None:
     """Prints the figures: both kinds side by side, then the tables of the weighted ones."""
-    from service.cli.evaluation import show_independence
+    from service.cli.evaluation import show_independence, show_kinds
 
     put(f"{found.items:,} labelled texts, {found.positives:,} of them yes; threshold {found.threshold:g}")
     for sentence in found.warnings:
@@ -55,8 +55,9 @@ def show(found: LiveIndependence) -> None:
     put("over these texts alone: " + said(found.unweighted))
     put("for all texts that campaigns scored, weighted by 1/q: " + said(found.weighted))
     put("")
-    put("The tables are weighted by 1/q; counts are of labelled texts.")
+    put("The tables are weighted by 1/q, but for the last; counts are of labelled texts.")
     show_independence(found.weighted, found.deployed)
+    show_kinds(found.kinds, found.deployed)
 
 
 def summary(found: LiveIndependence) -> str:

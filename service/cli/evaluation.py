@@ -7,6 +7,7 @@ from textwrap import fill
 
 from ensemble.evaluation.evaluate import Report
 from ensemble.evaluation.independence import Independence, Matrix
+from ensemble.evaluation.kinds import AGREEMENT, KindRates
 from ensemble.evaluation.metrics import Quality
 from ensemble.evaluation.slices import FEW, SIGNIFICANT, SliceRates, Slicing
 from service.cli.output import console, printable, put, table
@@ -34,7 +35,7 @@ def show(report: Report) -> None:
     _quality(report)
     _at_fpr(report)
     show_independence(report.independence, report.deployed)
-    _kinds(report)
+    show_kinds(report.kinds, report.deployed)
     for slicing in report.slices:
         _slices(slicing, report.deployed)
     if report.slices:
@@ -91,7 +92,8 @@ def show_independence(found: Independence, deployed: str) -> None:
         table(title, ("", "votes yes on", "", "alone votes yes on", ""), rows)
 
 
-def _kinds(report: Report) -> None:
+def show_kinds(kinds: Sequence[KindRates], deployed: str) -> None:
+    """Prints how often each kind of disagreement occurs, and how often the deployed member is wrong there."""
     rows = [
         (
             each.kind,
@@ -100,11 +102,11 @@ def _kinds(report: Report) -> None:
             _figure(each.wrong_share, each.wrong_interval),
             f"{each.misses:,}",
         )
-        for each in report.kinds
+        for each in kinds
         if each.rows
     ]
-    if len(report.members) > 1:
-        title = f"Kinds of disagreement, and how often {report.deployed} is wrong there"
+    if any(kind != AGREEMENT for kind, *_ in rows):
+        title = f"Kinds of disagreement, and how often {deployed} is wrong there"
         table(title, ("", "rows", "wrong", "share wrong", "misses"), rows)
 
 

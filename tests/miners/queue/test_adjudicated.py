@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ensemble.evaluation.independence import independence
+from ensemble.evaluation.kinds import kind_rates
 from ensemble.scorer import Member
 from ensemble.verdict import MemberScore, Verdict
 from miners.adjudicated import Adjudicated
@@ -71,6 +72,8 @@ def test_figures_are_those_of_the_same_rows_offline(queue, label):
     assert report.unweighted == independence(numbers, labels.astype(float), **options)
     assert report.weighted == independence(numbers, labels.astype(float), weights=1 / q, **options)
     assert (report.items, report.positives) == (12, labels.sum())
+    rates = kind_rates(numbers, labels.astype(float), members=MEMBERS, deployed=DEPLOYED, threshold=0.5)
+    assert report.kinds == rates
     assert report.effective_items == pytest.approx((1 / q).sum() ** 2 / np.square(1 / q).sum())
     assert "Only 12 labelled texts" in report.warnings[0]
 

@@ -207,4 +207,5 @@ def test_the_command_line_shows_it(world, monkeypatch, capsys):
     assert "- Only 8 labelled texts" in shown
     assert "What would be missed without it: of encoder's misses" in shown
     assert "effective votes of 2, capture 0.67" in shown
+    assert "deployed-passes-alone" in shown
     assert "independence on 8 labelled texts" in adjudicated.summary(found)
