@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from ensemble.calibration import logit, sigmoid
 from ensemble.disagreement import jensen_shannon
 from ensemble.errors import ArtifactError, InputError, MemberUnavailableError
+from ensemble.kinds import kinds_of
 from ensemble.scorer import FloatArray, Member, Scorer
 from ensemble.text import Text
 from ensemble.verdict import MemberScore, Verdict, Vote
@@ -150,6 +151,7 @@ class Joint(BaseModel):
         silent = [one for one in answers if one.member.name not in scores]
         degraded = [one.member.name for one in silent if not one.skipped]
         deployed = scores.get(self.deployed)
+        votes = {one.member: scores[one.member.name].vote == "yes" for one in answers if one.member.name in scores}
         return Verdict(
             id=name,
             **numbers,
@@ -160,6 +162,7 @@ class Joint(BaseModel):
             review=bool(degraded) or len({score.vote for score in scores.values()}) > 1,
             skipped=[one.member.name for one in silent if one.skipped],
             asked_probability=asked,
+            kinds=kinds_of(votes, self.deployed),
         )
 
     def _vote(self, member: str, probability: float) -> Vote:

@@ -43,6 +43,8 @@ class Verdict(BaseModel):
             matters; absent from `members` and not degraded.
         asked_probability: probability with which the text was given to every member: 1 unless a cascade found it could
             do without some. Numbers that need all members weight its texts by the inverse.
+        kinds: in which ways the votes differ, by the names of `ensemble.kinds`; "judge-against-activations" is the
+            judge's no against the yes of its own activations. Empty where all vote alike, and in older records.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -57,3 +59,4 @@ class Verdict(BaseModel):
     review: bool
     skipped: list[str] = Field(default_factory=list)
     asked_probability: float = Field(default=1.0, gt=0.0, le=1.0)
+    kinds: tuple[str, ...] = ()

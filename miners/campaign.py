@@ -18,7 +18,7 @@ from ensemble.text import Text, check_text
 from miners.campaign_intake import Intake
 from miners.campaign_plan import affordable, places, round_target
 from miners.campaign_records import Attempt, Batch, Checkpoint
-from miners.campaign_scoring import Patience, Score, score_batch
+from miners.campaign_scoring import Patience, Score, counted_kinds, score_batch
 from miners.campaign_spec import CampaignSpec, Ending, Progress, Summary
 from miners.campaign_store import Journal
 from miners.candidate import Candidate, Scored, Selected
@@ -215,6 +215,7 @@ class Campaign:
         tally.queued += len(selected)
         by_source = Counter(item.scored.candidate.provenance.source for item in selected)
         tally.queued_by_source = dict(Counter(tally.queued_by_source) + by_source)
+        tally.queued_kinds = counted_kinds(tally.queued_kinds, [item.scored for item in selected])
         self._journal.put_seen(self._at.round, self._round_texts)
         self._at = self._opened(self._stamped().model_copy(update={"round": self._at.round + 1, "batch": 0}))
         self._journal.save(self._at)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import TypeVar
 
@@ -90,7 +91,13 @@ def _score(texts: list[Text], score: Score, patience: Patience, tally: Tally) ->
 def _count(scored: Sequence[Scored], tally: Tally) -> None:
     tally.scored += len(scored)
     tally.degraded += sum(bool(item.verdict.degraded) for item in scored)
+    tally.kinds = counted_kinds(tally.kinds, scored)
     for item in scored:
         pairs = tally.disagreements.setdefault(item.candidate.provenance.source, {})
         for (a, first), (b, second) in combinations(sorted(item.verdict.members.items()), 2):
             pairs[f"{a}|{b}"] = pairs.get(f"{a}|{b}", 0) + (first.vote != second.vote)
+
+
+def counted_kinds(before: Mapping[str, int], scored: Sequence[Scored]) -> dict[str, int]:
+    """Counts by kind of disagreement with these texts added."""
+    return dict(Counter(before) + Counter(kind for item in scored for kind in item.verdict.kinds))

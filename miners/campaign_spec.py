@@ -83,6 +83,8 @@ class Tally(BaseModel):
         members: most members that a verdict names, spared ones too; what a text is taken to cost. 0 = none scored yet.
         proposed_by_source, queued_by_source: by name of the proposer, and by source as kept with each text.
         disagreements: by source, then by pair "a|b": scored texts on which these two members vote differently.
+        kinds: scored texts by kind of disagreement, see `ensemble.kinds`; a text can be of several.
+        queued_kinds: the same for those queued.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -102,6 +104,8 @@ class Tally(BaseModel):
     proposed_by_source: dict[str, int] = Field(default_factory=dict)
     queued_by_source: dict[str, int] = Field(default_factory=dict)
     disagreements: dict[str, dict[str, int]] = Field(default_factory=dict)
+    kinds: dict[str, int] = Field(default_factory=dict)
+    queued_kinds: dict[str, int] = Field(default_factory=dict)
 
 
 class Progress(BaseModel):

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ensemble.kinds import ACTIVATIONS_AGAINST_JUDGE, JUDGE_AGAINST_ACTIVATIONS
 from ensemble.verdict import Verdict
+
+_WITHIN = {
+    JUDGE_AGAINST_ACTIVATIONS: "the judge says no and its own activations yes",
+    ACTIVATIONS_AGAINST_JUDGE: "the judge says yes and its own activations no",
+}
+"""Kinds of disagreement that the members' names alone do not tell."""
 
 
 class Weights(BaseModel):
@@ -100,6 +107,7 @@ def explain(verdict: Verdict, deployed: str) -> str:
         parts.append(f"{_listed(missing)} did not answer")
     if verdict.skipped:
         parts.append(f"{_listed(verdict.skipped)} not asked")
+    parts += [_WITHIN[kind] for kind in verdict.kinds if kind in _WITHIN]
     return ", ".join(part for part in parts if part)
 
 

@@ -71,6 +71,8 @@ class GroupConfig(_Section):
         deadline_seconds: without an answer by then, the verdict goes on without the group; counted from the request's
             start, also where a cascade asks the group after others.
         max_queued: texts that may wait in one replica; more are refused at once.
+        cache_texts: texts whose scores each replica remembers, at about 300 bytes each; 0 = none. Replicas do not
+            share, and a request goes to any of them: with r replicas a text is scored up to r times.
     """
 
     replicas: Count | None = None
@@ -81,6 +83,7 @@ class GroupConfig(_Section):
     batch_wait_seconds: float = Field(default=0.001, ge=0, le=1)
     deadline_seconds: Seconds = 30.0
     max_queued: Count = 4096
+    cache_texts: int = Field(default=50_000, ge=0, le=100_000_000)
 
 
 DEFAULT_GROUPS: Mapping[str, Mapping[str, Any]] = {

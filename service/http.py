@@ -14,7 +14,7 @@ import anyio.to_thread
 from fastapi import FastAPI
 
 from miners.errors import QueueError
-from service import http_errors
+from service import http_errors, live
 from service import metrics as m
 from service.admission import Admission
 from service.api_docs import router as docs
@@ -80,13 +80,16 @@ def build_api(services: Services, metrics: Metrics | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def _publishing(services: Services, metrics: Metrics) -> AsyncIterator[None]:
-    watcher = asyncio.create_task(_publish(services, metrics))
+    watchers = [asyncio.create_task(_publish(services, metrics))]
+    if services.live is not None:
+        watchers.append(asyncio.create_task(live.keep(services.live, metrics)))
     try:
         yield
     finally:
-        watcher.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watcher
+        for watcher in watchers:
+            watcher.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watcher
 
 
 async def _publish(services: Services, metrics: Metrics) -> None:

@@ -9,10 +9,14 @@ import threading
 import time
 from bisect import bisect_left
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol
+from math import isnan
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from ensemble.members.cost import Spent
 from miners.queue.types import Counts
+
+if TYPE_CHECKING:
+    from service.score_cache import CacheUse
 
 Kind = Literal["counter", "gauge", "histogram"]
 
@@ -60,9 +64,13 @@ MEMBER_STAGE_SECONDS = Metric(
 FORWARD_SECONDS = Metric("hungjury_forward_seconds", "counter", "Seconds spent in forward passes.", ("group",))
 BATCH_TEXTS = Metric("hungjury_batch_texts", "histogram", "Texts in one forward pass.", ("group",), SIZES)
 REQUEST_TEXTS = Metric("hungjury_request_texts", "histogram", "Texts in one scoring request.", (), SIZES)
+CACHE_HITS = Metric("hungjury_cache_hits", "counter", "Texts answered from a group's cache.", ("group",))
+CACHE_MISSES = Metric("hungjury_cache_misses", "counter", "Texts that a group's cache did not know.", ("group",))
+CACHE_ENTRIES = Metric("hungjury_cache_entries", "gauge", "Texts in the cache of the replica asked last.", ("group",))
 FAILURES = Metric("hungjury_failures", "counter", "Times a group did not answer, by reason.", ("group", "reason"))
 VERDICTS = Metric("hungjury_verdicts", "counter", "Verdicts given.", ("decision", "degraded"))
 DISAGREEMENT = Metric("hungjury_disagreement", "histogram", "Disagreement of verdicts, 0 to 1.", (), SHARES)
+KINDS = Metric("hungjury_disagreement_kinds", "counter", "Verdicts by kind of disagreement.", ("kind",))
 GENERATED = Metric("hungjury_generated_texts", "counter", "Texts that the language model wrote.")
 CASCADE_TEXTS = Metric(
     "hungjury_cascade_texts", "counter", "Texts that went through the cascade: needed, audited, skipped.", ("outcome",)
@@ -105,6 +113,23 @@ JUDGE_SECONDS = Metric(
 )
 JUDGE_COST = Metric("hungjury_judge_cost", "counter", "Cost of a remote judge, in its prices' currency.", ("member",))
 QUEUE_UP = Metric("hungjury_queue_up", "gauge", "1 where the queue's store answers, 0 where not.")
+LIVE_ITEMS = Metric("hungjury_live_items", "gauge", "Labelled texts, by whether measures use them.", ("use",))
+LIVE_MISSES = Metric("hungjury_live_misses", "gauge", "Labelled texts that the deployed member missed.", ("weights",))
+LIVE_N_EFF = Metric("hungjury_live_n_eff", "gauge", "Effective votes, by errors on labelled texts.", ("weights",))
+LIVE_CAPTURE = Metric("hungjury_live_capture", "gauge", "Share of misses that another member flags.", ("weights",))
+LIVE_DISAGREEING = Metric(
+    "hungjury_live_disagreeing_share", "gauge", "Share of labelled texts on which votes differ.", ("weights",)
+)
+LIVE_UNIQUE = Metric(
+    "hungjury_live_unique_share", "gauge", "Share of misses that this member alone flags.", ("member", "weights")
+)
+LIVE_CORRELATION = Metric(
+    "hungjury_live_error_correlation", "gauge", "Correlation of two members' errors.", ("first", "second", "weights")
+)
+LIVE_DOUBLE_FAULT = Metric(
+    "hungjury_live_double_fault", "gauge", "Share on which both members err.", ("first", "second", "weights")
+)
+"""Of all `hungjury_live_*`: weights is "none", over labelled texts alone, or "selection", for all texts scored."""
 
 ALL: Final = (
     TEXTS,
@@ -114,9 +139,13 @@ ALL: Final = (
     FORWARD_SECONDS,
     BATCH_TEXTS,
     REQUEST_TEXTS,
+    CACHE_HITS,
+    CACHE_MISSES,
+    CACHE_ENTRIES,
     FAILURES,
     VERDICTS,
     DISAGREEMENT,
+    KINDS,
     GENERATED,
     CASCADE_TEXTS,
     CASCADE_SAVED,
@@ -135,6 +164,14 @@ ALL: Final = (
     QUEUE_RATERS,
     FINDINGS,
     QUEUE_UP,
+    LIVE_ITEMS,
+    LIVE_MISSES,
+    LIVE_N_EFF,
+    LIVE_CAPTURE,
+    LIVE_DISAGREEING,
+    LIVE_UNIQUE,
+    LIVE_CORRELATION,
+    LIVE_DOUBLE_FAULT,
 )
 
 
@@ -196,11 +233,13 @@ class Recorder:
         """Everything as JSON: `{"uptime_seconds": s, "metrics": {name: [{"tags": {...}, ...numbers}]}}`.
 
         Counters and gauges carry `value`; histograms `count`, `mean` and `buckets` (upper bound -> how many, the last
-        one without a bound).
+        one without a bound). A gauge that was set to nan is left out.
         """
         with self._lock:
             plain = {
-                metric.name: [{"tags": _tags(metric, key), "value": value} for key, value in series.items()]
+                metric.name: [
+                    {"tags": _tags(metric, key), "value": value} for key, value in series.items() if not isnan(value)
+                ]
                 for metric, series in self._values.items()
             }
             spread = {
@@ -264,6 +303,13 @@ def publish_spent(metrics: Metrics, spent: Spent, member: str) -> None:
         metrics.add(JUDGE_TOKENS, count, member=member, kind=kind)
     metrics.add(JUDGE_SECONDS, spent.seconds, member=member)
     metrics.add(JUDGE_COST, spent.cost, member=member)
+
+
+def publish_cache(metrics: Metrics, group: str, use: CacheUse) -> None:
+    """What a group's cache did for one request."""
+    metrics.add(CACHE_HITS, use.hits, group=group)
+    metrics.add(CACHE_MISSES, use.misses, group=group)
+    metrics.set(CACHE_ENTRIES, use.entries, group=group)
 
 
 def _tags(metric: Metric, key: tuple[str, ...]) -> dict[str, str]:

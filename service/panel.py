@@ -21,6 +21,7 @@ from service import metrics as m
 from service.cascading import Gate, Plan
 from service.errors import NoAnswerError
 from service.metrics import Metrics
+from service.score_cache import CacheUse
 
 WireText: TypeAlias = tuple[str, str]
 """(text, context): what travels between processes."""
@@ -40,6 +41,7 @@ class GroupScores:
         forward_seconds: how long the request was in forward passes.
         wait_seconds: how long it waited for them.
         spent: what the group's replica used of an endpoint since its last answer; None for a group without one.
+        cache: what its cache did; None where it has none.
     """
 
     scores: FloatArray
@@ -49,6 +51,7 @@ class GroupScores:
     forward_seconds: float = 0.0
     wait_seconds: float = 0.0
     spent: Spent | None = None
+    cache: CacheUse | None = None
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,8 @@ class ServicePanel:
             self._metrics.observe(m.BATCH_TEXTS, size, group=group.name)
         for member in answer.members:
             self._metrics.add(m.TEXTS, len(texts), member=member.name)
+        if answer.cache is not None:
+            m.publish_cache(self._metrics, group.name, answer.cache)
         return answer
 
     def _time(self, group: str, answer: GroupScores, seconds: float) -> None:
@@ -189,6 +194,8 @@ class ServicePanel:
             self._metrics.add(m.VERDICTS, count, decision=decision, degraded=str(degraded).lower())
         for verdict in verdicts:
             self._metrics.observe(m.DISAGREEMENT, verdict.disagreement)
+        for kind, count in Counter(kind for verdict in verdicts for kind in verdict.kinds).items():
+            self._metrics.add(m.KINDS, count, kind=kind)
 
 
 class _Answers:

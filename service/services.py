@@ -12,6 +12,7 @@ from ensemble.tasks.task import Task
 from ensemble.verdict import Verdict
 from miners.queue.protocol import Ledger, Queue
 from service.config import Config
+from service.live import Live
 from service.metrics import Recorder
 
 Role = Literal["score", "label", "admin"]
@@ -50,6 +51,7 @@ class Services:
     Attributes:
         groups_answered: member group -> whether it has ever answered; all true = ready.
         recorder: what `GET /v1/metrics/summary` shows.
+        live: the measures on labelled texts; None where nobody keeps them.
     """
 
     score: ScoreTexts
@@ -60,6 +62,7 @@ class Services:
     config: Config
     groups_answered: Callable[[], Mapping[str, bool]]
     recorder: Recorder = field(default_factory=Recorder)
+    live: Live | None = None
 
 
 def services(request: Request) -> Services:

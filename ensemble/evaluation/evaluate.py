@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from ensemble.errors import InputError
 from ensemble.evaluation.fields import slice_names
 from ensemble.evaluation.independence import Independence, independence
+from ensemble.evaluation.kinds import KindRates, kind_rates
 from ensemble.evaluation.metrics import Quality, check_columns, check_fprs, quality
 from ensemble.evaluation.operating import DEFAULT_FPRS, Curve, curve
 from ensemble.evaluation.slices import Slicing, slicing
@@ -39,6 +40,7 @@ class Report(BaseModel):
         versions: of the members.
         members, panel: quality of each member, and of all together.
         independence: how differently the members err.
+        kinds: how often each kind of disagreement occurs, and how often the deployed member is wrong there.
         slices: the deployed member and the panel by parts of the rows, as far as asked for.
         curves: what other thresholds would give; None unless asked for.
     """
@@ -52,6 +54,7 @@ class Report(BaseModel):
     members: dict[str, Quality]
     panel: Quality
     independence: Independence
+    kinds: tuple[KindRates, ...] = ()
     slices: tuple[Slicing, ...] = ()
     curves: Curves | None = None
 
@@ -143,6 +146,9 @@ def measure(
         panel=quality(posterior, labels, joint.threshold, fprs=fprs),
         independence=independence(
             probabilities, labels, members=joint.members, deployed=joint.deployed, threshold=joint.vote_thresholds
+        ),
+        kinds=kind_rates(
+            probabilities, labels, members=panel.members, deployed=joint.deployed, threshold=joint.vote_thresholds
         ),
         slices=tuple(
             slicing(field, names, labels, deployed=columns[joint.deployed], panel=posterior, thresholds=both)

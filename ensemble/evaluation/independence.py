@@ -1,4 +1,9 @@
-"""How differently the members err."""
+"""How differently the members err.
+
+With weights the shares are estimates for the population that the rows were drawn from: a row drawn with probability q
+weighs 1/q (Hajek 1971; ratios of Horvitz-Thompson sums). Counts stay counts of rows, which is what an estimate stands
+on. Intervals take the rows as drawn independently of each other.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +13,24 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict
 
-from ensemble.evaluation.intervals import clopper_pearson
+from ensemble.errors import InputError
+from ensemble.evaluation.intervals import korn_graubard
 from ensemble.scorer import FloatArray
 
 Matrix = dict[str, dict[str, float | None]]
 
 BoolArray = NDArray[np.bool_]
 
-_RESAMPLES = 1000
+_RESAMPLES, _FEWEST_RESAMPLES = 1000, 100
+_DRAWS, _DRAWS_AT_ONCE = 20_000_000, 1_000_000
+"""Numbers drawn for one interval, about, and held in memory at the same time."""
 
 
 class Independence(BaseModel):
     """What the members are worth together.
 
     A miss is a row labelled yes that the deployed member passes. Members other than the deployed one are listed in
-    `catches`, `catch_share`, `unique_catches`, `unique_share`.
+    `catches`, `catch_share`, `unique_catches`, `unique_share`. Where rows have weights, a share is one of weight.
 
     Attributes:
         n_eff: effective number of votes, members^2 / sum of the error correlations (Kish 1965); 1 = all alike, the
@@ -34,7 +42,7 @@ class Independence(BaseModel):
         captured: misses on which another member votes yes.
         capture: captured / misses; None without a miss. Worth something only where it is well above
             `disagreeing_share`.
-        capture_interval: exact 95 % interval of `capture`.
+        capture_interval: 95 % interval of `capture`: exact, or with weights by Korn and Graubard (1998).
         catches: misses on which this member votes yes.
         catch_share: the same as a share of the misses; None without a miss.
         unique_catches: misses on which this member alone votes yes: what would be missed without it.
@@ -68,6 +76,7 @@ def independence(
     members: Sequence[str],
     deployed: str,
     threshold: ArrayLike,
+    weights: FloatArray | None = None,
     rng: np.random.Generator | None = None,
 ) -> Independence:
     """Measures all columns together.
@@ -78,32 +87,38 @@ def independence(
         members: names of the columns.
         deployed: the member whose failures are hunted.
         threshold: vote yes from here on; one for all, or shape (members,).
+        weights: how many rows of the population each row stands for, positive, on any scale, shape (n,); None = all
+            the same.
         rng: draws the bootstrap; None draws the same one every time.
+
+    Raises:
+        InputError: weights of another shape, or one that is not positive and finite.
     """
     votes = probabilities >= np.asarray(threshold, dtype=np.float64)
+    shares = _shares(weights, len(votes))
     errors = votes != (labels == 1)[:, None]
-    correlation = _correlation(errors)
+    joint = _joint(errors, shares)
     column = list(members).index(deployed)
-    caught = votes[(labels == 1) & ~votes[:, column]]
+    missed = (labels == 1) & ~votes[:, column]
+    caught, sizes = votes[missed], shares[missed]
     differ = (votes != votes[:, :1]).any(axis=1)
-    catches, alone = caught.sum(axis=0), caught[caught.sum(axis=1) == 1].sum(axis=0)
+    any_, alone = caught.any(axis=1), caught & (caught.sum(axis=1) == 1)[:, None]
     others = [(i, name) for i, name in enumerate(members) if i != column]
-    misses, captured = len(caught), int(caught.any(axis=1).sum())
     return Independence(
-        n_eff=effective_votes(correlation),
-        n_eff_interval=_n_eff_interval(errors, rng or np.random.default_rng(0)),
-        error_correlation=_matrix(correlation, members),
-        double_fault=_matrix(errors.astype(float).T @ errors.astype(float) / len(errors), members),
-        misses=misses,
-        captured=captured,
-        capture=_share(captured, misses),
-        capture_interval=clopper_pearson(captured, misses) if misses else None,
-        catches={name: int(catches[i]) for i, name in others},
-        catch_share={name: _share(int(catches[i]), misses) for i, name in others},
-        unique_catches={name: int(alone[i]) for i, name in others},
-        unique_share={name: _share(int(alone[i]), misses) for i, name in others},
+        n_eff=effective_votes(_phi(joint)),
+        n_eff_interval=_n_eff_interval(errors, shares, rng or np.random.default_rng(0)),
+        error_correlation=_matrix(_phi(joint), members),
+        double_fault=_matrix(joint, members),
+        misses=len(caught),
+        captured=int(any_.sum()),
+        capture=_share(any_, sizes),
+        capture_interval=korn_graubard(any_, sizes) if len(caught) else None,
+        catches={name: int(caught[:, i].sum()) for i, name in others},
+        catch_share={name: _share(caught[:, i], sizes) for i, name in others},
+        unique_catches={name: int(alone[:, i].sum()) for i, name in others},
+        unique_share={name: _share(alone[:, i], sizes) for i, name in others},
         disagreeing=int(differ.sum()),
-        disagreeing_share=float(differ.mean()),
+        disagreeing_share=_share(differ, shares) or 0.0,
     )
 
 
@@ -122,25 +137,43 @@ def effective_votes(correlation: FloatArray) -> float | None:
     return float(size / max(1 + (size - 1) * float(np.nanmean(pairs)), 1e-9))
 
 
-def _n_eff_interval(errors: BoolArray, rng: np.random.Generator) -> tuple[float, float] | None:
+def _shares(weights: FloatArray | None, rows: int) -> FloatArray:
+    """Weights of the rows that sum to their number."""
+    if weights is None:
+        return np.ones(rows)
+    given = np.asarray(weights, dtype=np.float64)
+    if given.shape != (rows,) or not (np.isfinite(given) & (given > 0)).all():
+        raise InputError(f"weights must be {rows} positive finite numbers, one a row", field="weights")
+    return np.asarray(given * (rows / given.sum()), dtype=np.float64)
+
+
+def _n_eff_interval(errors: BoolArray, shares: FloatArray, rng: np.random.Generator) -> tuple[float, float] | None:
     """Percentile bootstrap over rows; None where no resample has a defined pair.
 
-    Rows that err alike are interchangeable, so that it is enough to draw how often each pattern of errors comes.
+    Rows that err alike and weigh the same are interchangeable, so it is enough to draw how often each such group comes.
+    Very many groups get fewer resamples: the interval is narrow then, and its ends need not be known better.
     """
-    patterns, counts = np.unique(errors, axis=0, return_counts=True)
-    drawn = rng.multinomial(len(errors), counts / len(errors), size=_RESAMPLES) / len(errors)
-    both = (patterns[:, :, None] & patterns[:, None, :]).astype(np.float64)
-    found = [effective_votes(_phi(joint)) for joint in np.tensordot(drawn, both, axes=1)]
-    values = [value for value in found if value is not None]
+    grouped, counts = np.unique(np.column_stack([errors, shares]), axis=0, return_counts=True)
+    patterns, sizes = grouped[:, :-1], grouped[:, -1]
+    both = (patterns[:, :, None] * patterns[:, None, :]).reshape(len(patterns), -1)
+    resamples = int(np.clip(_DRAWS // len(patterns), _FEWEST_RESAMPLES, _RESAMPLES))
+    at_once = max(1, _DRAWS_AT_ONCE // len(patterns))
+    values: list[float] = []
+    for start in range(0, resamples, at_once):
+        drawn = rng.multinomial(len(errors), counts / len(errors), size=min(at_once, resamples - start)) * sizes
+        joints = (drawn @ both) / drawn.sum(axis=1, keepdims=True)
+        found = (effective_votes(_phi(joint.reshape(errors.shape[1], -1))) for joint in joints)
+        values += [value for value in found if value is not None]
     if not values:
         return None
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
 
 
-def _correlation(errors: BoolArray) -> FloatArray:
+def _joint(errors: BoolArray, shares: FloatArray) -> FloatArray:
+    """Share of rows on which both err, shape (members, members)."""
     as_float = errors.astype(np.float64)
-    return _phi(as_float.T @ as_float / len(errors))
+    return np.asarray(as_float.T @ (as_float * shares[:, None]) / shares.sum(), dtype=np.float64)
 
 
 def _phi(joint: FloatArray) -> FloatArray:
@@ -152,8 +185,8 @@ def _phi(joint: FloatArray) -> FloatArray:
     return np.asarray(np.clip(phi, -1.0, 1.0), dtype=np.float64)
 
 
-def _share(hits: int, trials: int) -> float | None:
-    return hits / trials if trials else None
+def _share(hits: BoolArray, sizes: FloatArray) -> float | None:
+    return float(sizes[hits].sum() / sizes.sum()) if len(sizes) else None
 
 
 def _matrix(values: FloatArray, members: Sequence[str]) -> Matrix:

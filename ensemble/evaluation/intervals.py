@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 _Z = 1.959963984540054
 """Normal quantile of a two-sided 95 % interval."""
 
 
-def clopper_pearson(hits: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Exact interval of a binomial share (Clopper and Pearson 1934); (0, 1) when there were no trials."""
+def clopper_pearson(hits: float, trials: float, confidence: float = 0.95) -> tuple[float, float]:
+    """Exact interval of a binomial share (Clopper and Pearson 1934); (0, 1) when there were no trials.
+
+    Numbers that are not whole are for `korn_graubard`.
+    """
     from scipy.stats import beta
 
     if trials == 0:
@@ -18,6 +24,27 @@ def clopper_pearson(hits: int, trials: int, confidence: float = 0.95) -> tuple[f
     low = 0.0 if hits == 0 else float(beta.ppf(tail, hits, trials - hits + 1))
     high = 1.0 if hits == trials else float(beta.ppf(1 - tail, hits + 1, trials - hits))
     return low, high
+
+
+def korn_graubard(hits: ArrayLike, weights: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
+    """Interval of a weighted share (Korn and Graubard 1998): Clopper and Pearson's for the effective number of rows.
+
+    Exact where all weights are equal; approximate, and mostly a little too wide, elsewhere.
+
+    Args:
+        hits: whether each row counts, shape (n,), n >= 1.
+        weights: positive, on any scale, shape (n,).
+        confidence: how often it is to hold the truth.
+    """
+    size, hit = np.asarray(weights, dtype=np.float64), np.asarray(hits, dtype=np.bool_)
+    rows = effective_rows(size)
+    return clopper_pearson(float(size[hit].sum() / size.sum()) * rows, rows, confidence)
+
+
+def effective_rows(weights: ArrayLike) -> float:
+    """How many rows of equal weight know as much: (sum of weights)^2 / sum of their squares (Kish 1965); 0 of none."""
+    size = np.asarray(weights, dtype=np.float64)
+    return float(size.sum() ** 2 / np.square(size).sum()) if len(size) else 0.0
 
 
 def auc_interval(auc: float, positives: int, negatives: int) -> tuple[float, float]:

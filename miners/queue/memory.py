@@ -186,8 +186,11 @@ class MemoryQueue(MemoryLedger):
     def _settle(self, answer_id: str, item: ItemRecord) -> Receipt:
         """Brings label and finding up to date once there are answers enough."""
         if item.state == "done":
-            item.label = aggregate([self._answers[answer].body.answer for answer in item.answers])
-            finding = finding_of(item.label, passed=item.new.deployed_passed)
+            label = aggregate([self._answers[answer].body.answer for answer in item.answers])
+            if label != item.label:
+                item.label = label
+                self._labelled.append(item.new.id)
+            finding = finding_of(label, passed=item.new.deployed_passed)
             if finding != item.finding:
                 item.finding, item.found_order, item.found_at = finding, self._next(), self._now()
         return Receipt(

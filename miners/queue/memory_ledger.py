@@ -36,6 +36,7 @@ class MemoryLedger:
         self._leases: dict[str, LeaseRecord] = {}
         self._requests: dict[str, list[str]] = {}
         self._answers: dict[str, AnswerRecord] = {}
+        self._labelled: list[str] = []
         self._seen: dict[str, set[str]] = {}
         self._stats = Stats()
         self._order = 0
@@ -86,6 +87,11 @@ class MemoryLedger:
             found = [item for item in self._items.values() if item.finding and kind in (None, item.finding)]
             found.sort(key=lambda item: -item.found_order)
             return [self._shown_finding(item) for item in found[offset : offset + count]]
+
+    def labelled(self, *, offset: int = 0, count: int = 200) -> list[Item]:
+        """Items in the order in which their labels were set; see `Ledger`."""
+        with self._lock:
+            return [self._shown_item(self._items[item]) for item in self._labelled[offset : offset + count]]
 
     def answers(self) -> Iterator[Answer]:
         """Every accepted answer in its current form, oldest first."""

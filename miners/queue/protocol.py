@@ -62,6 +62,12 @@ class Ledger(Protocol):
     def findings(self, *, kind: FindingKind | None = None, offset: int = 0, count: int = 100) -> list[Finding]:
         """Newest first."""
 
+    def labelled(self, *, offset: int = 0, count: int = 200) -> list[Item]:
+        """Items as they are now, in the order in which labels were set; once more for every change of a label.
+
+        The order only grows at its end, so that a reader who has seen n goes on with `offset` n.
+        """
+
     def answers(self) -> Iterator[Answer]:
         """Every accepted answer in its current form, oldest first."""
 

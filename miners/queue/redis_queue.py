@@ -173,6 +173,12 @@ class RedisQueue:
         found = (codec.unpack_finding(whole) for whole in self._read(ids))
         return [finding for finding in found if finding is not None]
 
+    def labelled(self, *, offset: int = 0, count: int = 200) -> list[Item]:
+        """Items in the order in which their labels were set; see `Ledger`."""
+        return [
+            codec.unpack_item(whole) for whole in self._read(self._scripts.ask("page", "", "labelled", offset, count))
+        ]
+
     def answers(self) -> Iterator[Answer]:
         """Every accepted answer in its current form, oldest first."""
         for ids in self._pages("log"):

@@ -24,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def evaluate(
-    data: Annotated[str, typer.Option("--data", help="Labelled rows.", metavar="FILE")],
+    data: Annotated[str | None, typer.Option("--data", help="Labelled rows.", metavar="FILE")] = None,
     task: TaskName = "injury",
     label: Annotated[
         str, typer.Option("--label", help="Where the label stands: `label`, or a field of meta.", metavar="FIELD")
@@ -44,20 +44,40 @@ def evaluate(
     html: Annotated[
         Path | None, typer.Option("--html", help="Also write a page with plots, complete in itself.", metavar="FILE")
     ] = None,
+    adjudicated: Annotated[
+        bool,
+        typer.Option("--adjudicated", help="Only independence, on what raters of the running service have labelled."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Measure how good the members are, and how independent of each other, on labelled rows."""
-    from ensemble.evaluation.evaluate import evaluate as measure
-    from ensemble.evaluation.operating import DEFAULT_FPRS
-    from service.cli.evaluation import show
-
+    fields, targets = list(dict.fromkeys(slices or ())), sorted(set(fprs or ()))
+    if adjudicated:
+        _refuse(data, html, fields, targets)
+        _adjudicated(as_json=as_json)
+        return
     if html is not None:
         _check_writable(html)
-    fields, targets = list(dict.fromkeys(slices or ())), sorted(set(fprs or DEFAULT_FPRS))
+    report = _measured(_named(data), task, label, fields, targets)
+    if html is not None:
+        _write(html, report, task, _named(data))
+    if as_json:
+        put(report.model_dump_json())
+    else:
+        from service.cli.evaluation import show
+
+        show(report)
+
+
+def _measured(data: str, task: str, label: str, fields: list[str], fprs: list[float]) -> Report:
+    from ensemble.evaluation.evaluate import evaluate as measure
+    from ensemble.evaluation.operating import DEFAULT_FPRS
+
+    targets = fprs or sorted(DEFAULT_FPRS)
     rows = _labelled(data, label)
     _check(rows, fields, targets)
     with loaded_panel(task) as panel, bar("scored", len(rows)) as tell:
-        report = measure(
+        return measure(
             panel,
             rows,
             progress=lambda done: tell(done, f"{done:,} of {len(rows):,} texts"),
@@ -65,12 +85,42 @@ def evaluate(
             slices=fields,
             curves=True,
         )
-    if html is not None:
-        _write(html, report, task, data)
+
+
+def _named(data: str | None) -> str:
+    """The file of rows.
+
+    Raises:
+        InputError: none was named.
+    """
+    from ensemble.errors import InputError
+
+    if data is None:
+        raise InputError("--data is missing: name a file of labelled rows, or say --adjudicated", field="--data")
+    return data
+
+
+def _refuse(*given: object) -> None:
+    """Refuses what has no meaning beside `--adjudicated`.
+
+    Raises:
+        InputError: something was given.
+    """
+    from ensemble.errors import InputError
+
+    if any(given):
+        raise InputError("--adjudicated takes no --data, --html, --slice or --fpr", field="--adjudicated")
+
+
+def _adjudicated(*, as_json: bool) -> None:
+    from service.cli.adjudicated import fetch, show
+    from service.runtime_state import require_running
+
+    found = fetch(require_running())
     if as_json:
-        put(report.model_dump_json())
+        put(found.model_dump_json())
     else:
-        show(report)
+        show(found)
 
 
 def _check(rows: list[LabelledText], fields: list[str], fprs: list[float]) -> None:

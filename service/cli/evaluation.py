@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from textwrap import fill
 
 from ensemble.evaluation.evaluate import Report
-from ensemble.evaluation.independence import Matrix
+from ensemble.evaluation.independence import Independence, Matrix
+from ensemble.evaluation.kinds import AGREEMENT, KindRates
 from ensemble.evaluation.metrics import Quality
 from ensemble.evaluation.slices import FEW, SIGNIFICANT, SliceRates, Slicing
 from service.cli.output import console, printable, put, table
@@ -34,7 +35,8 @@ def show(report: Report) -> None:
     put("")
     _quality(report)
     _at_fpr(report)
-    _independence(report)
+    show_independence(report.independence, report.deployed)
+    show_kinds(report.kinds, report.deployed)
     for slicing in report.slices:
         _slices(slicing, report.deployed)
     if report.slices:
@@ -77,8 +79,8 @@ def _at_fpr(report: Report) -> None:
     table("FNR where only so many false alarms are allowed", ("", *targets), rows)
 
 
-def _independence(report: Report) -> None:
-    found = report.independence
+def show_independence(found: Independence, deployed: str) -> None:
+    """Prints both matrices, and what each member catches of the deployed one's misses."""
     _matrix("Correlation of errors", found.error_correlation)
     _matrix("Double faults, share of rows", found.double_fault)
     rows = [
@@ -92,8 +94,26 @@ def _independence(report: Report) -> None:
         for name in found.catches
     ]
     if rows:
-        title = f"What would be missed without it: of {report.deployed}'s misses"
+        title = f"What would be missed without it: of {deployed}'s misses"
         table(title, ("", "votes yes on", "", "alone votes yes on", ""), rows)
+
+
+def show_kinds(kinds: Sequence[KindRates], deployed: str) -> None:
+    """Prints how often each kind of disagreement occurs, and how often the deployed member is wrong there."""
+    rows = [
+        (
+            each.kind,
+            f"{each.rows:,}",
+            f"{each.wrong:,}",
+            _figure(each.wrong_share, each.wrong_interval),
+            f"{each.misses:,}",
+        )
+        for each in kinds
+        if each.rows
+    ]
+    if any(kind != AGREEMENT for kind, *_ in rows):
+        title = f"Kinds of disagreement, and how often {deployed} is wrong there"
+        table(title, ("", "rows", "wrong", "share wrong", "misses"), rows)
 
 
 def _matrix(title: str, matrix: Matrix) -> None:

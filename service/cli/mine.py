@@ -170,6 +170,8 @@ def show_summary(summary: Summary) -> None:
         put(f"left out or noted: {said}")
     for source, count in summary.queued_by_source.items():
         put(f"  {printable(source)}: {count:,} queued")
+    for kind, count in sorted(summary.kinds.items()):
+        put(f"  {kind}: {count:,} scored, {summary.queued_kinds.get(kind, 0):,} queued")
     for source, why in summary.benched.items():
         put(f"  {printable(source)} was taken out: {printable(why)}")
     for example in summary.bad_examples[:3]:

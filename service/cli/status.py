@@ -9,6 +9,7 @@ import typer
 from service.cli.output import Json, printable, put, put_json, seconds, table
 
 if TYPE_CHECKING:
+    from miners.adjudicated import LiveIndependence
     from service.runtime_state import RuntimeState
 
 
@@ -48,9 +49,11 @@ def _absent(*, as_json: bool) -> None:
 def collect(state: RuntimeState) -> dict[str, Any]:
     """Everything that `status` knows, as JSON."""
     from ensemble.home import home
+    from service.cli.adjudicated import ask
     from service.supervisor.store import open_store
 
-    summary = _summary(state)
+    summary = ask(state, "/v1/metrics/summary")
+    independence = _independence(state)
     with open_store() as store:
         campaigns = [store.campaigns.status(name).model_dump(mode="json") for name in store.campaigns.names()]
     return {
@@ -67,30 +70,20 @@ def collect(state: RuntimeState) -> dict[str, Any]:
         "members": _members(state, summary["metrics"]),
         "remote_judges": _remote(summary["metrics"]),
         "queue": summary["queue"],
+        "independence": None if independence is None else independence.model_dump(mode="json"),
         "campaigns": campaigns,
     }
 
 
-def _summary(state: RuntimeState) -> dict[str, Any]:
-    """The service's own numbers.
-
-    Raises:
-        ServiceError: it does not answer.
-    """
-    import httpx
-
+def _independence(state: RuntimeState) -> LiveIndependence | None:
+    """What the service has measured on labelled texts; None while it has not read them."""
+    from service.cli.adjudicated import fetch
     from service.errors import ServiceError
-    from service.supervisor.store import local_key
 
     try:
-        response = httpx.get(
-            f"{state.url}/v1/metrics/summary", headers={"Authorization": f"Bearer {local_key()}"}, timeout=10
-        )
-        response.raise_for_status()
-    except httpx.HTTPError as error:
-        raise ServiceError(f"{state.url} does not answer ({error}); see the logs") from error
-    found: dict[str, Any] = response.json()
-    return found
+        return fetch(state)
+    except ServiceError:
+        return None
 
 
 def _members(state: RuntimeState, metrics: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -163,12 +156,21 @@ def _show(found: dict[str, Any]) -> None:
     put("queue: " + ", ".join(f"{queue[state]:,} {state}" for state in ("waiting", "leased", "done", "dead")))
     put(f"answers: {queue['answers']:,} from {queue['raters']:,} raters")
     put(f"findings: {queue['findings_fn']:,} FN (passed, label yes), {queue['findings_fp']:,} FP (flagged, label no)")
+    if found["independence"] is not None:
+        put(_measured(found["independence"]))
     for campaign in found["campaigns"]:
         summary = campaign["summary"]
         done = f": {summary['ended']}, {summary['queued']:,} queued" if summary else ""
         put(f"campaign {printable(campaign['name'])} {campaign['state']}{done}")
     put(f"labelers: {found['labelers']}   API: {found['docs']}")
     show_ray(found["ray"])
+
+
+def _measured(independence: dict[str, Any]) -> str:
+    from miners.adjudicated import LiveIndependence
+    from service.cli.adjudicated import summary
+
+    return summary(LiveIndependence.model_validate(independence))
 
 
 def show_ray(ray: dict[str, Any]) -> None:

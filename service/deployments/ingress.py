@@ -24,6 +24,7 @@ from service.config import Config
 from service.deployments.groups import asker, start_watching
 from service.deployments.metrics import RayMetrics
 from service.http import build_api
+from service.live import Live
 from service.metrics import Both, Recorder
 from service.panel import Group, ServicePanel, WireText
 from service.services import Services
@@ -67,6 +68,9 @@ class IngressReplica:
         self._stops = start_watching(self._panel, list(self._handles.values()), self._metrics)
         task = load_task(self._config.task)
         queue = self._store.queue(task.name, waiting_limit=self._config.queue.waiting_limit)
+        joint = self._panel.joint
+        thresholds = {name: joint.vote_threshold(name) for name in joint.members}
+        live = Live(queue, self._panel.members, deployed=joint.deployed, thresholds=thresholds)
         services = Services(
             score=self._panel.verdicts,
             queue=queue,
@@ -76,6 +80,7 @@ class IngressReplica:
             config=self._config,
             groups_answered=lambda: {group.name: group.answered for group in self._panel.groups},
             recorder=self._recorder,
+            live=live,
         )
         return build_api(services, self._metrics)
 

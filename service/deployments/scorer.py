@@ -12,10 +12,11 @@ from ensemble.errors import ArtifactError, MemberUnavailableError
 from ensemble.members.cost import Spent
 from ensemble.scorer import Member, Scorer
 from ensemble.text import Text
-from service.batching import Batcher
+from service.batching import BatchedScores, Batcher
 from service.config import GroupConfig
 from service.errors import OverloadedError
 from service.panel import GroupRefusal, GroupScores, WireText
+from service.score_cache import CacheUse, ScoreCache, submit
 
 HANGING_SECONDS = 600.0
 """A forward pass that takes longer will never end; the replica is replaced."""
@@ -37,8 +38,10 @@ class ScorerReplica:
         if self._scorer.members != members:
             names = ", ".join(member.name for member in members)
             raise ArtifactError(f"{names} on this machine is another version; start the service again")
+        keep = settings.cache_texts
+        self._cache = ScoreCache(self._scorer.score, members, texts=keep) if keep else None
         self._batcher = Batcher(
-            self._scorer.score,
+            self._cache.score if self._cache else self._scorer.score,
             max_batch_size=settings.max_batch_size,
             wait_seconds=settings.batch_wait_seconds,
             max_queued=settings.max_queued,
@@ -47,7 +50,7 @@ class ScorerReplica:
     async def score(self, texts: Sequence[WireText]) -> GroupScores | GroupRefusal:
         """P(yes) of every text for every member of the group."""
         try:
-            found = await self._batcher.submit([Text(text, context) for text, context in texts])
+            found, use = await self._submit([Text(text, context) for text, context in texts])
         except OverloadedError as error:
             return GroupRefusal("overloaded", str(error), self._spent())
         except MemberUnavailableError as error:
@@ -60,7 +63,13 @@ class ScorerReplica:
             forward_seconds=found.forward_seconds,
             wait_seconds=found.wait_seconds,
             spent=self._spent(),
+            cache=use,
         )
+
+    async def _submit(self, texts: Sequence[Text]) -> tuple[BatchedScores, CacheUse | None]:
+        if self._cache is None:
+            return await self._batcher.submit(texts), None
+        return await submit(self._cache, self._batcher, texts)
 
     def _spent(self) -> Spent | None:
         """What a scorer that costs money used since the last answer, of whichever request."""

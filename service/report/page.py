@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 
 from ensemble.evaluation.evaluate import Report
 from ensemble.evaluation.slices import FEW, MIN_ROWS, Slicing
+from ensemble.kinds import KINDS
 from service.report import plots, tables
 from service.report.findings import findings
 from service.report.markup import document, tag
@@ -100,6 +101,10 @@ def _independence(report: Report) -> list[Element]:
         tag("h3", "What would be missed without it"),
         tag("p", "Rows labelled yes that ", tag("bdi", report.deployed), " passes, by who else votes:", class_="aside"),
         tables.contribution_table(report),
+        tag("h3", "Kinds of disagreement"),
+        tag("p", "By votes; a row can be of several kinds.", class_="aside"),
+        tables.kinds_table(report),
+        tag("dl", *(tag(name, text) for kind, told in KINDS.items() for name, text in (("dt", kind), ("dd", told)))),
     ]
 
 

@@ -121,6 +121,20 @@ def contribution_table(report: Report) -> Element:
     return table(("", "Votes yes on", "Alone votes yes on"), rows)
 
 
+def kinds_table(report: Report) -> Element:
+    """How often each kind of disagreement occurs, and how often the deployed member is wrong there."""
+    rows: list[Sequence[Node]] = [
+        (
+            each.kind,
+            measured(each.share, None, each.rows, report.rows),
+            measured(each.wrong_share, each.wrong_interval, each.wrong, each.rows),
+            f"{each.misses:,}",
+        )
+        for each in report.kinds
+    ]
+    return table(("", "Share of rows", f"{report.deployed} is wrong", "Misses among them"), rows)
+
+
 def slice_table(slicing: Slicing, deployed: str) -> Element:
     """All figures of every slice."""
     columns = ["", "Rows", "Yes"]

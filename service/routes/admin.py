@@ -7,8 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query
 from starlette.concurrency import run_in_threadpool
 
+from miners.adjudicated import LiveIndependence
 from miners.queue.types import FindingKind
 from service.auth import Administering
+from service.http_errors import ApiError
 from service.schemas import FindingsResponse, ItemResponse, QueueResponse, SummaryResponse
 from service.services import Services, services
 
@@ -33,7 +35,10 @@ async def findings(
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
     count: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Any:
-    """Newest first. FN: label yes, passed. FP: label no, flagged."""
+    """Newest first. FN: label yes, passed. FP: label no, flagged.
+
+    How the members differed is in `item.new.verdict.kinds`, for example `judge-against-activations`.
+    """
     found = await run_in_threadpool(given.ledger.findings, kind=kind, offset=offset, count=count)
     return {"findings": found, "offset": offset, "count": len(found)}
 
@@ -43,6 +48,22 @@ async def item(item_id: Annotated[str, Path(min_length=1, max_length=128)], _: A
     """Verdict, provenance, answers and their corrections."""
     found = await run_in_threadpool(given.ledger.item, item_id)
     return {**found.model_dump(), "item_id": item_id}
+
+
+@router.get(
+    "/independence", response_model=LiveIndependence, summary="How independent the members are, on labelled texts"
+)
+async def independence(_: Administering, given: Given) -> Any:
+    """Correlation of errors, double faults, effective votes, what each member alone catches, capture.
+
+    Over the labelled texts as they are (`unweighted`), and as an estimate for all texts that campaigns scored, each
+    weighing 1 / its selection probability (`weighted`); `warnings` say what limits them. Only texts scored by every
+    member at its present version count. Brought up to date in the background, every few seconds.
+    """
+    report = given.live.report if given.live is not None else None
+    if report is None:
+        raise ApiError(503, "not_ready", "the labels are still being read; try again", headers={"Retry-After": "2"})
+    return report
 
 
 @router.get("/metrics/summary", response_model=SummaryResponse, summary="Numbers for a person")

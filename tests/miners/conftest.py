@@ -10,6 +10,8 @@ import pytest
 
 from ensemble.calibration import logit, sigmoid
 from ensemble.disagreement import jensen_shannon
+from ensemble.kinds import kinds_of
+from ensemble.scorer import Member
 from ensemble.text import Text
 from ensemble.verdict import MemberScore, Verdict
 from miners.candidate import Candidate, Provenance, Scored
@@ -35,6 +37,7 @@ def make_verdict(text: Text, probabilities: dict[str, float], degraded: tuple[st
         members=scores,
         degraded=list(degraded),
         review=bool(degraded) or len({score.vote for score in scores.values()}) > 1,
+        kinds=kinds_of({Member(name, name, "0" * 12): p >= 0.5 for name, p in probabilities.items()}, "encoder"),
     )
 
 

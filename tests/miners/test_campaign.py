@@ -1,6 +1,7 @@
 """The campaign loop: what is queued, budgets, failures of sources and scorer."""
 
 import itertools
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -133,6 +134,19 @@ def test_sources_give_by_their_shares(make, source, sentences, scorer):
     assert set(summary.disagreements) == {"corpus:a", "completions"}
     assert sum(summary.disagreements["corpus:a"].values()) > 0
     assert "encoder|judge" in summary.disagreements["corpus:a"]
+
+
+def test_kinds_of_disagreement_are_counted(make, source, sentences, scorer):
+    """A summary counts the kinds of what was scored and of what was queued; each item carries its own and says why."""
+    queue = MemoryQueue("injury")
+    summary = make([source("corpus:a", sentences(500))], scorer, queue=queue).run()
+    queued = Counter(kind for new in _items(queue) for kind in new.verdict.kinds)
+    assert summary.queued_kinds == queued
+    assert queued["judge-against-activations"] > 0
+    assert all(summary.kinds[kind] >= count for kind, count in queued.items())
+    for new in _items(queue):
+        inner = "judge-against-activations" in new.verdict.kinds
+        assert ("the judge says no and its own activations yes" in new.why) == inner
 
 
 def test_sources_learn_their_verdicts(make, source, sentences, scorer):

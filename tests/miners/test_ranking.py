@@ -39,13 +39,22 @@ WHY = [
         (),
         "encoder passes at 0.12, judge 0.91 and probe 0.88 say yes",
     ),
-    ({"encoder": 0.12, "judge": 0.91, "probe": 0.2}, (), "encoder passes at 0.12, judge 0.91 says yes"),
+    (
+        {"encoder": 0.12, "judge": 0.91, "probe": 0.2},
+        (),
+        "encoder passes at 0.12, judge 0.91 says yes, the judge says yes and its own activations no",
+    ),
+    (
+        {"encoder": 0.12, "judge": 0.3, "probe": 0.9, "keyword": 0.2},
+        (),
+        "encoder passes at 0.12, probe 0.90 says yes, the judge says no and its own activations yes",
+    ),
     (
         {"encoder": 0.9, "judge": 0.1, "probe": 0.3, "keyword": 0.2},
         (),
         "encoder flags at 0.90, probe 0.30, keyword 0.20 and judge 0.10 say no",
     ),
-    ({"judge": 0.9, "probe": 0.2}, ("encoder",), "encoder did not answer, judge 0.90 and probe 0.20"),
+    ({"judge": 0.9, "probe": 0.8}, ("encoder",), "encoder did not answer, judge 0.90 and probe 0.80"),
     ({"encoder": 0.1, "judge": 0.8}, ("probe",), "encoder passes at 0.10, judge 0.80 says yes, probe did not answer"),
     ({}, ("encoder", "judge"), "encoder did not answer, judge did not answer"),
 ]

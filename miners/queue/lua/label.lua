@@ -39,10 +39,13 @@ end
 -- Brings label and finding up to date once there are answers enough; returns answers, needed and label ('' before).
 local function settle(id)
   local item = P .. 'i:' .. id
-  local f = call('HMGET', item, 'done', 'need', 'yes', 'no', 'passed', 'finding')
+  local f = call('HMGET', item, 'done', 'need', 'yes', 'no', 'passed', 'finding', 'label')
   if tonumber(f[1]) < tonumber(f[2]) then return f[1], f[2], '' end
   local label = aggregate(tonumber(f[3]), tonumber(f[4]))
-  call('HSET', item, 'label', label)
+  if f[7] ~= label then
+    call('HSET', item, 'label', label)
+    call('RPUSH', P .. 'labelled', id)
+  end
   move_finding(id, f[6] or '', finding_of(label, f[5]))
   return f[1], f[2], label
 end

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -56,6 +56,7 @@ def test_thresholds_may_differ_by_member():
     assert (found.misses, found.captured) == (1, 1)
 
 
+@settings(deadline=None)
 @given(arrays(bool, st.tuples(st.integers(1, 40), st.integers(2, 5))), st.data())
 def test_unique_catches_and_shared_ones_make_up_the_captured(votes, data):
     """What is caught is caught by one alone or by several; correlations lie in [-1, 1], faults in [0, 1]."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ensemble.evaluation.slices import MAX_SLICES, MIN_ROWS, slicing
@@ -90,6 +90,7 @@ def test_looking_at_many_slices_seldom_raises_a_false_alarm():
     assert marked <= 10
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from([(), ("a",), ("b",), ("a", "b")]), st.booleans(), st.floats(0, 1)), min_size=1)
 )

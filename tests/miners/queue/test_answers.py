@@ -218,3 +218,17 @@ def test_late_answer_of_a_taken_place(world, new_item):
     with pytest.raises(LeaseExpiredError):
         queue.answer(late.lease_id, "ann", say("yes"))
     assert queue.item("a").live == 1
+
+
+def test_labels_can_be_followed(queue, new_item):
+    """Items come in the order of their labels, once more for each change, and a reader goes on where it stopped."""
+    queue.enqueue([new_item("a", 0.9, needed=2), new_item("b", 0.8)])
+    assert queue.labelled() == []
+    first, second = judge(queue, ["no", "no"])
+    queue.answer(take(queue, "r2").lease_id, "r2", say("yes"))
+    assert [(item.new.id, item.label) for item in queue.labelled()] == [("a", "no"), ("b", "yes")]
+    queue.amend(first.answer_id, "r0", say("no", note="still no"))
+    assert queue.labelled(offset=2) == []
+    queue.amend(second.answer_id, "r1", say("yes"))
+    assert [(item.new.id, item.label) for item in queue.labelled(offset=2)] == [("a", "yes")]
+    assert [item.new.id for item in queue.labelled(offset=1, count=1)] == ["b"]

@@ -170,6 +170,7 @@ class Twins(RuleBasedStateMachine):
         self.both(lambda queue: [timeless(item.model_dump()) for item in queue.items()])
         self.both(lambda queue: [timeless(answer.model_dump()) for answer in queue.answers()])
         self.both(lambda queue: [timeless(finding.model_dump()) for finding in queue.findings()])
+        self.both(lambda queue: [item.new.id for item in queue.labelled(offset=1)])
 
     def any_lease(self, data):
         return data.draw(st.sampled_from(self.leases))

@@ -72,6 +72,8 @@ def test_help_imports_nothing_heavy():
         ["queue", "--count", "0"],
         ["score", "/no/such/file"],
         ["evaluate", "--data", "/no/such/file"],
+        ["evaluate"],
+        ["evaluate", "--adjudicated", "--data", "x.jsonl"],
         ["up", "--config", "/no/such/file.yaml"],
         ["prepare", "--task", "no-such-task"],
         ["train"],
@@ -90,7 +92,11 @@ def test_bad_usage_is_one_line_and_exit_2(hungjury, arguments):
     assert told.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [["queue"], ["answers"], ["export"], ["key", "list"], ["mine"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [["queue"], ["answers"], ["export"], ["key", "list"], ["mine"], ["evaluate", "--adjudicated"]],
+    ids=" ".join,
+)
 def test_commands_that_need_the_service_say_how_to_start_it(hungjury, arguments):
     """Without a running service they fail with exit 1 and name the remedy."""
     told = hungjury(*arguments)

@@ -181,13 +181,41 @@ def test_queue_survives_the_death_of_its_server(application):
     assert application.client.get("/readyz").status_code == 200
 
 
+def test_miners_and_http_share_what_is_known(application):
+    """A text scored over HTTP costs a caller inside the cluster no forward pass, and gives the same verdict."""
+
+    def cache(what):
+        found = application.call("admin", "GET", "/v1/metrics/summary").json()["metrics"][f"hungjury_cache_{what}"]
+        return {one["tags"]["group"]: one["value"] for one in found}
+
+    verdicts = application.score("asked twice").json()["verdicts"]
+    hits, misses = cache("hits"), cache("misses")
+    assert application.tell("score_texts", texts=[["asked twice", ""]]) == verdicts
+    assert cache("hits") == {group: value + 1 for group, value in hits.items()}
+    assert cache("misses") == misses
+
+
+def test_independence_is_kept_by_the_running_application(application):
+    """The route answers with the members of today, and says that nothing is labelled yet."""
+    wait_until(lambda: application.call("admin", "GET", "/v1/independence").status_code == 200)
+    found = application.call("admin", "GET", "/v1/independence").json()
+    assert (found["items"], found["weighted"]) == (0, None)
+    assert found["versions"] == {"encoder": "1" * 12, "judge": "2" * 12, "probe": "3" * 12}
+
+
 def test_numbers_appear_at_rays_own_endpoint(application):
     """The service's numbers are exported by Ray, with texts by member and the queue's state."""
     application.score("counted")
 
     def exported():
         text = httpx.get(application.facts["metrics"], timeout=10).text
-        wanted = ("ray_hungjury_texts_total", "ray_hungjury_queue_items", "ray_hungjury_batch_texts_bucket")
+        wanted = (
+            "ray_hungjury_texts_total",
+            "ray_hungjury_queue_items",
+            "ray_hungjury_batch_texts_bucket",
+            "ray_hungjury_cache_entries",
+            "ray_hungjury_live_items",
+        )
         return all(name in text for name in wanted) and 'member="probe"' in text
 
     wait_until(exported)
