@@ -14,7 +14,7 @@ MEMBERS = tuple(Member(name, name, "1" * 12) for name in ("encoder", "judge", "p
 DEPLOYED = "encoder"
 
 
-def scored(numbers, versions=("1" * 12,) * 3):
+def scored(numbers, versions=("1" * 12,) * 3, asked=1.0):
     """A verdict of the three members; None = did not answer."""
     scores = {
         member.name: MemberScore(probability=p, vote="yes" if p >= 0.5 else "no", version=version)
@@ -30,6 +30,7 @@ def scored(numbers, versions=("1" * 12,) * 3):
         members=scores,
         degraded=[],
         review=True,
+        asked_probability=asked,
     )
 
 
@@ -76,6 +77,17 @@ def test_figures_are_those_of_the_same_rows_offline(queue, label):
     assert report.kinds == rates
     assert report.effective_items == pytest.approx((1 / q).sum() ** 2 / np.square(1 / q).sum())
     assert "Only 12 labelled texts" in report.warnings[0]
+
+
+def test_a_text_that_a_cascade_would_have_spared_stands_for_the_spared_ones(queue, label):
+    """Where all members were asked with a probability, the weight is one by that and by the probability of queueing."""
+    label("spared", [0.1, 0.9, 0.9], "yes", q=0.5, asked=0.02)
+    label("other", [0.9, 0.9, 0.9], "yes", q=0.5)
+    found = table()
+    found.follow(queue)
+    report = found.report(0)
+    assert report.weighted.disagreeing_share == pytest.approx(100 / 102)
+    assert report.unweighted.disagreeing_share == pytest.approx(1 / 2)
 
 
 def test_only_new_labels_are_read_and_corrections_count(queue, label):

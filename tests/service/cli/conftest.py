@@ -54,7 +54,7 @@ def apart():
 
     def run(*arguments, **more):
         command = [sys.executable, "-m", "service.cli.main", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **more)
+        return subprocess.run(command, capture_output=True, text=True, timeout=180, check=False, **more)
 
     return run
 

@@ -48,5 +48,5 @@ def _port(address: str) -> str:
 def _applications(cluster: Cluster) -> str:
     """What `serve status` prints; it fails where the cluster is gone."""
     command = [BIN / "serve", "status", "--address", cluster.dashboard]
-    done = subprocess.run(command, env=cluster.environment, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, env=cluster.environment, capture_output=True, text=True, timeout=180, check=True)
     return done.stdout

@@ -54,7 +54,7 @@ class Service:
         """Gives it the fitted member."""
         shutil.copytree(artifacts, self.home / "artifacts")
 
-    def call(self, *arguments, timeout=120):
+    def call(self, *arguments, timeout=300):
         """Runs a command line for it."""
         command = [sys.executable, "-m", "service.cli.main", *map(str, arguments)]
         return subprocess.run(
