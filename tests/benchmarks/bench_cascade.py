@@ -195,9 +195,8 @@ def test_calls_avoided_and_failures_lost(pool):
     failures = int(pool.failures.sum())
     miss, value = priorities(pool.verdicts, joint.deployed)
     inside, by_value = int((pool.failures & top_of(miss)).sum()), int((pool.failures & top_of(value)).sum())
-    print(
-        f"deployed {joint.deployed}, threshold {joint.vote_threshold(joint.deployed):.3f}; it passes {failures} texts whose label is yes"
-    )
+    cut = joint.vote_threshold(joint.deployed)
+    print(f"deployed {joint.deployed}, threshold {cut:.3f}; it passes {failures} texts whose label is yes")
     print(f"with all members, {inside} of these are among the first {round(TOP * len(miss))} by miss score,")
     print(f"{by_value} by the miners' priority; top share {DEFAULT.top_share}, audit share {DEFAULT.audit_share}\n")
     print(
