@@ -39,6 +39,10 @@ NAMESPACE = "hungjury"
 _ANSWER_SECONDS = 30.0
 _HANGING_SECONDS = 300.0
 _POLL_SECONDS = 0.5
+_HANDLES = {"RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "1"}
+"""Calls to the service come from a plain thread here. Serve's throughput setting, which the whole cluster runs under,
+would look for the caller's event loop instead."""
+
 _RESTARTS = 3
 
 
@@ -191,6 +195,7 @@ def start(name: str, build: BuildCampaign, *, num_cpus: float = 0.1, detached: b
             max_restarts=_RESTARTS,
             max_task_retries=0,
             lifetime="detached" if detached else None,
+            runtime_env={"env_vars": dict(_HANDLES)},
         )
         .remote(build)
     )

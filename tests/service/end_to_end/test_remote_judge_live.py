@@ -1,5 +1,6 @@
 """The whole service with a judge behind an endpoint that comes and goes: verdicts degrade, the service stays."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -34,7 +35,7 @@ class Service:
         command = [sys.executable, "-m", "service.cli.main", *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, timeout=400, check=False, env=self.environment)
 
-    def verdict(self, text="He broke his arm."):
+    def verdict(self, text):
         """One verdict over HTTP."""
         headers = {"Authorization": f"Bearer {self.key}"}
         answer = httpx.post(f"{self.url}/v1/score", json={"inputs": [{"text": text}]}, headers=headers, timeout=60)
@@ -77,17 +78,19 @@ def test_an_endpoint_that_fails_degrades_verdicts_and_never_the_service(service,
     verdict = running.verdict("Rain fell.")
     assert (verdict["degraded"], verdict["decision"]) == (["judge"], "flag")
     with running_endpoint(port) as endpoint:
-        wait_until(lambda: running.verdict()["degraded"] == [], seconds=120, every=0.3)
+        texts = (f"He broke his arm {times} times." for times in itertools.count(2))  # no text twice: answers are kept
+        wait_until(lambda: running.verdict(next(texts))["degraded"] == [], seconds=120, every=0.3)
         whole = running.verdict("Rain fell.")
         assert set(whole["members"]) == {"encoder", "keyword", "judge"}
         assert whole["decision"] == "pass"
         assert endpoint.seen[-1][1]["Authorization"] == f"Bearer {KEY}"
         endpoint.delay = 2.0
         asked = time.monotonic()
-        assert running.verdict()["degraded"] == []  # slow is not dead
+        assert running.verdict(next(texts))["degraded"] == []  # slow is not dead
         assert time.monotonic() - asked >= 2.0
+    assert running.verdict("Rain fell.")["degraded"] == []  # its answer is known
     for _ in range(10):
-        verdict = running.verdict("Rain fell.")
+        verdict = running.verdict(next(texts))
         assert (verdict["degraded"], verdict["decision"]) == (["judge"], "flag")
     assert httpx.get(f"{running.url}/readyz", timeout=10).status_code == 200
     status = running.call("status")
