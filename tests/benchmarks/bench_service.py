@@ -22,6 +22,7 @@ from live_service import LiveService
 from ensemble.artifacts import current_artifact
 from ensemble.panel import Panel
 from ensemble.rows import RowReader
+from ensemble.scorer import Scorer
 from ensemble.tasks.task import load_task
 from ensemble.text import Text
 from service.config import load_config
@@ -32,6 +33,8 @@ pytestmark = [pytest.mark.service, pytest.mark.models]
 BATCH = 64
 CLIENTS = (1, 4)
 REPEATS = 5
+SINGLES = 15
+"""Texts that are sent one at a time in each turn."""
 
 PATIENT = """\
 server: {request_timeout_seconds: 1800}
@@ -102,6 +105,52 @@ def test_texts_a_second(root, service, panel):
     show(rates, what)
     in_process = statistics.median(rates["panel in process"])
     assert statistics.median(rates["service over HTTP, 1 client"]) > 0.5 * in_process
+
+
+@pytest.mark.timeout(7200)
+def test_a_single_text(root, service, panel):
+    """A lone text over HTTP takes little longer than its slowest member alone."""
+    pool, what = texts(root, SINGLES)
+    groups = {"+".join(member.name for member in scorer.members): scorer for scorer in panel.scorers}
+    with service.client(service.key("score", "single")) as client:
+        jobs: dict[str, Callable[[Text], object]] = {name: partial(alone, scorer) for name, scorer in groups.items()}
+        jobs["service over HTTP"] = partial(single, client)
+        for job in jobs.values():
+            job(pool[0])  # the first is not like the others
+        p50: dict[str, list[float]] = {name: [] for name in jobs}
+        for _ in range(REPEATS):
+            for name, job in jobs.items():
+                p50[name].append(1000 * middle_seconds(job, pool))
+    slowest = max((statistics.median(p50[name]), name) for name in groups)[1]
+    ratios = [ours / alone for ours, alone in zip(p50["service over HTTP"], p50[slowest], strict=True)]
+    print(f"\n{what}; one at a time, p50 of {SINGLES}, median of {REPEATS} turns (lowest to highest)")
+    for name, found in p50.items():
+        print(f"{name:34}{statistics.median(found):9.1f} ms {min(found):9.1f} to {max(found):.1f}")
+    print(
+        f"over HTTP against {slowest} alone: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+    )
+    assert statistics.median(ratios) < 5
+
+
+def alone(scorer: Scorer, text: Text) -> None:
+    """One text to one group in this process."""
+    scorer.score([text])
+
+
+def single(client: httpx.Client, text: Text) -> None:
+    """One text over HTTP."""
+    response = client.post("/v1/score", json={"inputs": [{"text": text.text, "context": text.context}]})
+    assert response.status_code == httpx.codes.OK, response.text
+
+
+def middle_seconds(job: Callable[[Text], object], pool: list[Text]) -> float:
+    """Median time that one text takes."""
+    times = []
+    for text in pool:
+        began = time.perf_counter()
+        job(text)
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
 
 
 @contextmanager
