@@ -110,7 +110,7 @@ def test_a_killed_miner_is_replaced_and_goes_on(service, tmp_path):
     corpus.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
     mining = service.start("mine", "--input", corpus, "--name", "killed", "--budget", 640, "--queue", 40, "--json")
     killed = _kill_again_and_again(service.home / "run" / "campaigns", mining)
-    out, err = mining.communicate(timeout=240)
+    out, err = mining.communicate(timeout=480)
     assert mining.returncode == 0, err
     summary = json.loads(out)
     items = [json.loads(line) for line in service.call("export").stdout.splitlines()]
