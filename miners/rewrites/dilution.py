@@ -14,6 +14,7 @@ import numpy as np
 
 from ensemble.text import LabelledText, Text
 from miners.errors import SourceError
+from miners.rewrites.operator import Effect
 from miners.rewrites.seeds import family_of, split_of
 from miners.sentences import split_sentences
 
@@ -27,6 +28,8 @@ class Dilution:
     """Puts whole harmless sentences before and after a text, which itself stays word for word."""
 
     name = "dilution"
+    effect: Effect = "keeps"
+    style = "diluted"
 
     def __init__(
         self,

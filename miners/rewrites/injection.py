@@ -18,6 +18,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, TypeAdapter, field_validator
 
 from ensemble.text import LabelledText, Text
+from miners.rewrites.operator import Effect
 
 _FILE = "injections.json"
 
@@ -113,6 +114,8 @@ class Injection:
     """Puts one of the patterns around a text; it wants the answer that the text's label is not."""
 
     name = "injection"
+    effect: Effect = "keeps"
+    style = "injection"
 
     def __init__(self, *, given: Sequence[Pattern] | None = None, wording: Wording = PLAIN) -> None:
         """Takes the patterns to draw from (None: those that ship) and what is known of the judge's prompt."""

@@ -1,13 +1,14 @@
 """The proposer behind all rewrites of labelled seed texts: who is rewritten, what is kept of its descent.
 
-A rewrite keeps the label, inherits the family, and records parent and operator. Only texts of the allowed splits are
-rewritten, and only texts of the parent's own split may be put into it, so that nothing leaks out of a held-out split.
+A rewrite inherits the family and records parent, operator, and the label that it has by construction, if any. Only
+texts of the allowed splits are rewritten, and only texts of the parent's own split may be put into it, so that nothing
+leaks out of a held-out split.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -15,19 +16,9 @@ from ensemble.errors import InputError
 from ensemble.text import LabelledText, Text, check_text
 from miners.candidate import Candidate, Provenance, Scored
 from miners.errors import SourceError
+from miners.rewrites.operator import Operator, label_after
 
 _TRIES = 200
-
-
-class Operator(Protocol):
-    """Rewrites a text without changing its label."""
-
-    @property
-    def name(self) -> str:
-        """One word."""
-
-    def rewrite(self, parent: LabelledText, rng: np.random.Generator) -> tuple[Text, dict[str, Any]] | None:
-        """The rewritten text and what to note of it (small JSON); None where the operator does not apply."""
 
 
 class SeedRewrites:
@@ -112,8 +103,8 @@ class SeedRewrites:
             parent=parent.id,
             family=family_of(parent),
             row_id=parent.row_id or None,
-            expected_label=parent.label,
-            meta={**notes, "split": split_of(parent)},
+            expected_label=label_after(self._operator.effect, parent.label),
+            meta={**notes, "split": split_of(parent), "effect": self._operator.effect, "style": self._operator.style},
         )
         return Candidate(text, provenance)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ensemble.text import LabelledText, Text
+from miners.rewrites.operator import Effect
 
 _WORD = re.compile(r"[^\W\d_]{5,}")
 
@@ -16,6 +17,8 @@ class Typos:
     """Swaps two inner letters in a share of the longer words; first and last letter stay, so that people read on."""
 
     name = "typos"
+    effect: Effect = "keeps"
+    style = "disguise"
 
     def __init__(self, *, share: float = 0.15) -> None:
         """Takes the share of words of five letters or more, in (0, 1], that get a mistake; at least one does."""

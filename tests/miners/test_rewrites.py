@@ -53,6 +53,17 @@ def test_descent_is_recorded(rewritten):
         assert json.dumps(candidate.provenance.meta)
 
 
+@pytest.mark.parametrize(("effect", "expected"), [("keeps", 1), ("flips", 0), ("unknown", None)])
+def test_the_label_expected_follows_from_what_the_operator_does(effect, expected):
+    """A rewrite of a yes text expects yes, no or nothing, as its operator keeps, flips or may change the label."""
+    operator = Typos()
+    operator.effect = effect
+    source = SeedRewrites(operator, [LabelledText("Her wrist was broken in several places.", label=1)])
+    (candidate,) = source.propose(1)
+    assert candidate.provenance.expected_label == expected
+    assert candidate.provenance.meta["effect"] == effect
+
+
 def test_only_allowed_splits_are_rewritten(rewritten):
     """No text of a split that is not allowed is a parent."""
     _, found, seeds = rewritten

@@ -1,0 +1,39 @@
+"""The signature of everything that rewrites a text, and what a rewrite does to its label."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from ensemble.text import LabelledText, Text
+
+Effect = Literal["keeps", "flips", "unknown"]
+"""What a rewrite does to the label, by construction: a person would answer as before, the opposite, or who knows."""
+
+
+class Operator(Protocol):
+    """Rewrites one text. Benign texts are rewritten alike: their rewrites are the twins that show over-flagging.
+
+    Deterministic: the same construction arguments, parent and generator state give the same text.
+    """
+
+    @property
+    def name(self) -> str:
+        """One word, or words joined by hyphens; kept in the provenance."""
+
+    @property
+    def effect(self) -> Effect:
+        """What it does to the label."""
+
+    @property
+    def style(self) -> str:
+        """How what it writes differs from plain text, in one word that several operators may share: "disguise"."""
+
+    def rewrite(self, parent: LabelledText, rng: np.random.Generator) -> tuple[Text, dict[str, Any]] | None:
+        """The rewritten text and what to note of it (small JSON); None where the operator does not apply."""
+
+
+def label_after(effect: Effect, label: int) -> int | None:
+    """The label of a rewrite by construction; None where it is not known."""
+    return {"keeps": label, "flips": 1 - label, "unknown": None}[effect]
