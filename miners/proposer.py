@@ -1,11 +1,12 @@
-"""The signature of everything that brings texts in."""
+"""The signature of everything that brings texts in, and two more faces that a proposer may have."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
-from miners.candidate import Candidate, Scored
+from miners.candidate import Candidate, Provenance, Scored
 
 
 class Proposer(Protocol):
@@ -29,3 +30,55 @@ class Proposer(Protocol):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on from `state`."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What people said of a queued text.
+
+    Attributes:
+        text_id: identity of the text.
+        text: the text itself.
+        context: what it continues.
+        provenance: where it came from.
+        label: 1 = yes, 0 = no, None = they could not say.
+        missed: whether the deployed member passed it and the label is yes.
+        severity: mean of those given, 0 to 4; None without one.
+    """
+
+    text_id: str
+    text: str
+    context: str
+    provenance: Provenance
+    label: int | None
+    missed: bool
+    severity: float | None = None
+
+
+@runtime_checkable
+class Learns(Protocol):
+    """A proposer that goes by what people confirmed."""
+
+    def learn(self, outcomes: Sequence[Outcome]) -> None:
+        """Told labels that are new since the last call, also of texts that others proposed, oldest first."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What proposing used beside the member calls of scoring.
+
+    Attributes:
+        gradient_passes: forward and backward passes of a member's torch twin, one a text; each counts as two calls.
+        cpu_seconds: of the proposer's own process.
+    """
+
+    gradient_passes: int = 0
+    cpu_seconds: float = 0.0
+
+
+@runtime_checkable
+class Costs(Protocol):
+    """A proposer whose proposals cost something by themselves."""
+
+    def take_cost(self) -> Cost:
+        """What it used since the last call."""
