@@ -1,0 +1,34 @@
+"""How the adaptive strategy believes, explores and shares out its labels."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class AdaptiveSettings(BaseModel):
+    """What counts how much.
+
+    Attributes:
+        audit_share: share of the labels for texts on which all members agree that nothing is wrong, drawn evenly.
+        floor_share: share of the labels drawn evenly over all texts left, so that none has probability 0.
+        sharpness: how steeply the probability falls below the text at the last place, per unit of relative value;
+            higher comes nearer to taking the top.
+        exploration: standard deviations of belief that are added to its mean, in logits; 0 takes belief as it is.
+        false_alarm: worth of a false alarm, as a share of a miss.
+        severity: how much of a miss's worth hangs on its expected severity, where raters have given any.
+        rater_error: chance that one answer is wrong; 0 = answers are final and no second vote is asked for.
+        max_votes: answers to one text, at most; one on which raters still cannot agree or say is dropped.
+        second_vote_share: share of the labels for second votes, at most.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    audit_share: float = Field(default=0.05, ge=0.0, le=0.5)
+    floor_share: float = Field(default=0.05, gt=0.0, le=0.5)
+    sharpness: float = Field(default=12.0, ge=0.0, le=100.0)
+    exploration: float = Field(default=0.3, ge=0.0, le=3.0)
+    false_alarm: float = Field(default=0.25, ge=0.0, le=1.0)
+    severity: float = Field(default=0.5, ge=0.0, le=1.0)
+    rater_error: float = Field(default=0.03, ge=0.0, lt=0.5)
+    max_votes: int = Field(default=3, ge=1, le=20)
+    second_vote_share: float = Field(default=0.2, ge=0.0, le=1.0)
