@@ -91,12 +91,12 @@ def test_steeper_is_nearer_to_taking_the_top():
 
 
 def test_the_spread_follows_the_square_root_of_the_value():
-    """With all other shares tiny, a text of four times the value has twice the probability."""
-    values = np.array([0.01, 0.04] * 50 + [1.0])
+    """Apart from two texts that are certain, a text of four times the value has twice the probability."""
+    values = np.array([0.01, 0.04] * 50 + [1.0, 1.0])
     settings = AdaptiveSettings(audit_share=0, floor_share=0.001, spread_share=0.5, sharpness=100)
-    q = probabilities(values, np.zeros(101, bool), 4, settings)
+    q = probabilities(values, np.zeros(102, bool), 4, settings)
     assert q[1] / q[0] == pytest.approx(2.0, rel=0.03)
-    assert q[100] == 1.0
+    assert q[100:].tolist() == [1.0, 1.0]
 
 
 def test_likeness_puts_like_texts_side_by_side():
