@@ -65,9 +65,7 @@ def evaluate(
         _refuse(data, html, scores, fields, targets)
         _adjudicated(as_json=as_json)
         return
-    for path in (html, scores):
-        if path is not None:
-            check_writable(path)
+    _check_places(html, scores)
     report = _measured(_named(data), task, label, fields, targets, scores)
     if html is not None:
         write_page(html, _page(report, task, _named(data)))
@@ -79,9 +77,22 @@ def evaluate(
         show(report)
 
 
-def _measured(
-    data: str, task: str, label: str, fields: list[str], fprs: list[float], scores: Path | None
-) -> Report:
+def _check_places(html: Path | None, scores: Path | None) -> None:
+    """Finds out before the long work whether what is asked for can be written.
+
+    Raises:
+        InputError: it cannot.
+    """
+    from ensemble.errors import InputError
+
+    for path in (html, scores):
+        if path is not None:
+            check_writable(path)
+    if html is not None and scores is not None and html.absolute() == scores.absolute():
+        raise InputError(f"--html and --scores name the same file, {html}", field="--scores")
+
+
+def _measured(data: str, task: str, label: str, fields: list[str], fprs: list[float], scores: Path | None) -> Report:
     from ensemble.evaluation.evaluate import evaluate as measure
     from ensemble.evaluation.operating import DEFAULT_FPRS
 

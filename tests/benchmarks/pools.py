@@ -1,8 +1,8 @@
 """Makes the pools that acquisition and rates are measured on: real labelled texts, scored by members new to them.
 
-`python tests/benchmarks/pools.py --help`. For each pool the members are trained (`hungjury train`) on one part of a data
-set in `../shared/data`, with the deployed member's threshold at 80 % recall on held-out scores of that part, and score
-the other part (`hungjury evaluate --scores`), of which no event, document or near-duplicate was trained on:
+`python tests/benchmarks/pools.py --help`. For each pool the members are trained (`hungjury train`) on one part of a
+data set in `../shared/data`, with the deployed member's threshold at 80 % recall on held-out scores of that part, and
+score the other part (`hungjury evaluate --scores`), of which no event, document or near-duplicate was trained on:
 
 - crisislex: trained on 1,500 tweets of the first 8 events by name; pool: 5,000 of the other 18.
 - geneva: trained on a quarter of the documents; pool: the sentences of all others.
