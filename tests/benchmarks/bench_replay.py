@@ -80,9 +80,8 @@ def peers(
 def show(name: str, report: Replay) -> None:
     """A table, the best with all labels first."""
     budgets = report.budgets
-    print(
-        f"\n{name}: {report.rows:,} rows, {report.passed:,} passed at {report.threshold:.4g}, {report.failures} failures;"
-    )
+    passed = f"{report.passed:,} passed at {report.threshold:.4g}, {report.failures} failures"
+    print(f"\n{name}: {report.rows:,} rows, {passed};")
     print(f"{report.seeds} seeds, batches of {report.batch}, 95 % intervals (over seeds and failures)")
     print(f"{'failures found after labels':38}" + "".join(f"{budget:>17}" for budget in budgets))
     for each, found in sorted(report.strategies.items(), key=lambda pair: -pair[1].found[budgets[-1]]):
