@@ -6,7 +6,9 @@ score the other part (`hungjury evaluate --scores`), of which no event, document
 
 - crisislex: trained on 1,500 tweets of the first 8 events by name; pool: 5,000 of the other 18.
 - geneva: trained on a quarter of the documents; pool: the sentences of all others.
-- openai: trained on a third of the texts; pool: all others.
+- openai: all texts, as there are few yes among them: each scored by models that were fitted without its fold, as
+  training does to calibrate. The threshold is at 80 % recall on these very scores.
+- openai-third: trained on a third of the texts; pool: all others. So few rows make a poor classifier.
 
 Training takes minutes a pool, and is done once: the same rows give the same artifact, which is then taken as it is.
 """
@@ -26,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from ensemble.near_duplicates import SeenTexts
+from ensemble.panel import fit_joint
 from ensemble.text import Text
 
 ROOT = Path(__file__).parents[2]
@@ -49,14 +52,14 @@ class Recipe:
         task: name of the task that is trained.
         question: what its label answers.
         split_by: what folds of the training must not tear apart; None = similar texts.
-        parts: gives the rows to train on, and those of the pool.
+        parts: gives the rows to train on, and those of the pool; without the latter, the train rows are the pool.
     """
 
     data: str
     task: str
     question: str
     split_by: str | None
-    parts: Callable[[Rows], tuple[Rows, Rows]]
+    parts: Callable[[Rows], tuple[Rows, Rows | None]]
 
 
 def events_apart(rows: Rows) -> tuple[Rows, Rows]:
@@ -89,6 +92,11 @@ def texts_apart(rows: Rows) -> tuple[Rows, Rows]:
     return rows[:cut], rows[cut:]
 
 
+def all_crossed(rows: Rows) -> tuple[Rows, None]:
+    """All texts but near-duplicates."""
+    return distinct(rows), None
+
+
 def distinct(rows: Iterable[dict[str, Any]]) -> Rows:
     """The rows that are new beside those before them."""
     rows = list(rows)
@@ -98,6 +106,8 @@ def distinct(rows: Iterable[dict[str, Any]]) -> Rows:
         if same == "new"
     ]
 
+
+GRAPHIC = "Does it promote or glorify violence, or depict death or serious injury in graphic detail?"
 
 RECIPES = {
     "crisislex": Recipe(
@@ -114,13 +124,8 @@ RECIPES = {
         "doc",
         documents_apart,
     ),
-    "openai": Recipe(
-        "openai_moderation_violence",
-        "openai",
-        "Does it promote or glorify violence, or depict death or serious injury in graphic detail?",
-        None,
-        texts_apart,
-    ),
+    "openai": Recipe("openai_moderation_violence", "openai", GRAPHIC, None, all_crossed),
+    "openai-third": Recipe("openai_moderation_violence", "openai", GRAPHIC, None, texts_apart),
 }
 
 
@@ -130,7 +135,6 @@ def make(name: str, recipe: Recipe, folder: Path, environment: dict[str, str]) -
     work = folder / name
     work.mkdir(parents=True, exist_ok=True)
     write(work / "train.jsonl", train)
-    write(work / "pool.jsonl", pool)
     task = work / recipe.task
     if not task.is_dir():
         hungjury(["task", "new", recipe.task, "--question", recipe.question], environment, cwd=work)
@@ -138,9 +142,36 @@ def make(name: str, recipe: Recipe, folder: Path, environment: dict[str, str]) -
     options = ["--data", str(work / "train.jsonl"), *by, "--test-share", "0", "--fnr", str(MISSES), "--json"]
     artifact = json.loads(hungjury(["train", "--task", str(task), *options], environment))
     scores = folder / f"{name}.jsonl"
-    options = ["--data", str(work / "pool.jsonl"), "--scores", str(scores), "--json"]
-    report = json.loads(hungjury(["evaluate", "--task", str(task), *options], environment))
-    return {"trained": len(train), **described(scores, Path(artifact["artifact"])), "report": report}
+    if pool is None:
+        write(scores, crossed(train, Path(artifact["artifact"])))
+    else:
+        write(work / "pool.jsonl", pool)
+        options = ["--data", str(work / "pool.jsonl"), "--scores", str(scores), "--json"]
+        hungjury(["evaluate", "--task", str(task), *options], environment)
+    return {"trained": len(train), **described(scores, Path(artifact["artifact"]))}
+
+
+def crossed(rows: Rows, artifact: Path) -> Rows:
+    """Train rows with the scores that models fitted without their fold gave them, where all members have one.
+
+    The posterior is crossed as well: that of each fifth of the rows comes from a rule fitted to the others.
+    """
+    names = json.loads((artifact / "splits.json").read_bytes())["train"]
+    held_out = json.loads((artifact / "held_out.json").read_bytes())
+    groups = json.loads((artifact / "manifest.json").read_bytes())["groups"]
+    members = [name for group in groups for name, *_ in groups[group]]
+    table = np.hstack([np.array(held_out[group], dtype=np.float64) for group in groups])
+    known = np.flatnonzero(~np.isnan(table).any(axis=1))
+    texts = {Text(row["text"]).id: row for row in rows}
+    kept, table = [texts[names[i]] for i in known], table[known]
+    labels = np.array([row["label"] for row in kept], dtype=np.float64)
+    part, posterior = np.random.default_rng(0).permutation(len(kept)) % 5, np.empty(len(kept))
+    for number in range(5):
+        rest, here = part != number, part == number
+        rule = fit_joint(table[rest], labels[rest], members=members, deployed=members[0])
+        posterior[here] = rule.posterior(table[here])
+    scored = zip(kept, table.tolist(), posterior.tolist(), strict=True)
+    return [{**row, "members": dict(zip(members, p, strict=True)), "posterior": joint} for row, p, joint in scored]
 
 
 def described(scores: Path, artifact: Path) -> dict[str, Any]:
