@@ -52,12 +52,17 @@ class Round:
     failures: NDArray[np.bool_]
     left: int
 
+    @property
+    def by_chance(self) -> bool:
+        """Whether every text that was left could have been drawn: not if some were taken for certain and no others."""
+        return len(self.probabilities) in (0, self.left) or float(self.probabilities.min()) < 1
+
 
 class Rate(BaseModel):
     """How often the deployed member fails among the texts that it passes.
 
     Attributes:
-        rate: unbiased estimate; with few labels it can come out above 1.
+        rate: unbiased estimate, so it can come out below the share of failures found, and with few labels above 1.
         interval: at `confidence`; never below the share of failures found, never above what labels have ruled out.
         confidence: how often the interval is to hold the truth.
         texts: texts in the pool.
@@ -152,7 +157,7 @@ def _check(rounds: Sequence[Round], confidence: float) -> None:
                 f"round {number} draws {len(q)} of {each.left} texts, where the rounds before it left {left}; a round"
                 " draws from all texts that have no label yet"
             )
-        if q.min() == 1 and len(q) < left:
+        if not each.by_chance:
             raise InputError(
                 f"round {number} took {len(q)} of {left} texts for certain, so that the others had no chance; a rate"
                 " can be told only from strategies that leave every text a chance, such as adaptive and random"

@@ -24,9 +24,8 @@ from pool_files import PoolFile, pool_files
 
 from ensemble.evaluation.intervals import clopper_pearson
 from miners.acquisition.adaptive import Adaptive
-from miners.acquisition.strategy import Answered, Choice
 from miners.rates import Rate, Round, failure_rate, label_weights, rounds_of
-from miners.replay_rows import Labelled
+from miners.replay import campaign
 
 MOST_BIAS, COVERAGE = 0.05, (0.93, 0.97)
 Z = 1.959964
@@ -71,21 +70,8 @@ def _parts(campaigns: int) -> Iterator[range]:
 def told(file: PoolFile, labels: int, batch: int, seeds: range) -> list[Told]:
     """What campaigns with these seeds tell."""
     labelled = file.labelled()
-    return [tell(campaign(labelled, labels, batch, np.random.default_rng([seed, 4]))) for seed in seeds]
-
-
-def campaign(labelled: Labelled, labels: int, batch: int, rng: np.random.Generator) -> list[Round]:
-    """One campaign with true answers."""
-    strategy, answered = Adaptive(), Answered()
-    choices: list[Choice] = []
-    while len(answered.indices) < labels:
-        chosen = strategy.choose(labelled.pool, answered, min(batch, labels - len(answered.indices)), rng)
-        if not len(chosen.indices):
-            break
-        choices.append(chosen)
-        indices = np.concatenate([answered.indices, chosen.indices])
-        answered = Answered(indices, labelled.labels[indices], labelled.severity[indices])
-    return rounds_of(choices, labelled.labels)
+    campaigns = (campaign(labelled, Adaptive(), labels, batch, np.random.default_rng([seed, 4])) for seed in seeds)
+    return [tell(rounds_of(choices, labelled.labels)) for choices in campaigns]
 
 
 def tell(rounds: list[Round]) -> Told:

@@ -95,7 +95,10 @@ def targets(report: Replay, libraries: list[str]) -> None:
     for budget in (each for each in AGAINST if each in report.budgets):
         found = {name: each.found[budget] for name, each in report.strategies.items()}
         ours, most, chance = found[OURS], perfect(report, budget), int(budget) * report.failures / report.passed
-        parts = [f"{ours / chance:.1f}x random ({verdict(ours >= OVER_RANDOM * chance)})",
+        over = (
+            f"perfect is {most / chance:.1f}x" if most < OVER_RANDOM * chance else verdict(ours >= OVER_RANDOM * chance)
+        )
+        parts = [f"{ours / chance:.1f}x random ({over})",
                  f"{ours / most:.0%} of perfect",
                  f"{_ratio(ours, found[MARGIN])} the deployed margin ({verdict(ours >= found[MARGIN])})"]  # fmt: skip
         if libraries:
