@@ -23,8 +23,8 @@ from miners.acquisition.severity import expected_severity
 from miners.acquisition.strategy import Answered, Choice, FloatArray, IntArray, Pool
 from miners.acquisition.tally import Tally
 
-SCALES = (Scales(),)
-"""Settings of the kernel, among which evidence chooses."""
+SCALES = (Scales(text=4.0), Scales(text=1.0), Scales(text=16.0))
+"""Settings of the kernel, averaged by evidence: how much answers may teach about texts of like words or meaning."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Adaptive:
 
         Args:
             settings: how labels are shared out.
-            scales: how far answers may carry; evidence chooses.
+            scales: how far answers may carry; belief is averaged over these by evidence.
         """
         self._settings, self._scales = settings or AdaptiveSettings(), tuple(scales)
 

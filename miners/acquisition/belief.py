@@ -3,8 +3,8 @@
 A Gaussian process over corrections to the panel's posterior: the latent score of a text is the posterior's logit plus a
 correction that is alike for texts that are alike (`kernel`), and the label is yes with the score's logistic. Before any
 answer the belief is the posterior itself. The posterior over corrections is Laplace's approximation (Rasmussen and
-Williams 2006, Gaussian Processes for Machine Learning, algorithms 3.1 and 3.2), and how far answers carry is chosen
-among a few settings by their approximate evidence.
+Williams 2006, Gaussian Processes for Machine Learning, algorithms 3.1 and 3.2), and how far answers carry is averaged
+over a few settings, each weighed by its approximate evidence (Hoeting and others 1999, Statistical Science 14).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from miners.acquisition.tally import Tally
 _CHUNK = 8192
 _STEPS, _CLOSE = 50, 1e-6
 _JITTER = 1e-8
+_NEGLIGIBLE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def believe(pool: Pool, tally: Tally, candidates: Sequence[Scales], points: Poin
     Args:
         pool: n texts.
         tally: what people said; texts without a yes or no teach nothing.
-        candidates: settings of which the one with the highest evidence is taken; the first without answers.
+        candidates: settings to average over; without answers the first counts alone.
         points: of the pool, if they are known already.
     """
     points, prior = points or Points.of(pool), logit(pool.posterior)
@@ -75,12 +76,46 @@ def believe(pool: Pool, tally: Tally, candidates: Sequence[Scales], points: Poin
         deviation = np.sqrt(variance(points, candidates[0]))
         return Belief(prior, deviation, averaged(prior, deviation * 0.0), averaged(prior[tally.indices], 0.0))
     at = points.at(taught.indices)
-    fits = [(scales, _mode(covariance(at, at, scales), prior[taught.indices], taught.share)) for scales in candidates]
-    scales, mode = max(fits, key=lambda fit: fit[1].evidence)
+    kernels = [covariance(at, at, scales) for scales in candidates]
+    modes = [_mode(kernel, prior[taught.indices], taught.share) for kernel in kernels]
+    parts = [
+        (weight, _one(points, at, prior, tally, scales, mode))
+        for weight, scales, mode in zip(_weights(modes), candidates, modes, strict=True)
+        if weight > _NEGLIGIBLE
+    ]
+    return _mixed(parts)
+
+
+def _weights(modes: Sequence[_Mode]) -> FloatArray:
+    """Share of each setting: its evidence, all being as likely beforehand."""
+    evidence = np.array([mode.evidence for mode in modes])
+    weights = np.exp(evidence - evidence.max())
+    return np.asarray(weights / weights.sum(), dtype=np.float64)
+
+
+def _one(points: Points, at: Points, prior: FloatArray, tally: Tally, scales: Scales, mode: _Mode) -> Belief:
+    """Belief under one setting."""
     mean, deviation = _predict(points, at, prior, scales, mode)
     others = averaged(mean[tally.indices], deviation[tally.indices])
     others[tally.is_decided] = _left_out(mode)
     return Belief(mean, deviation, averaged(mean, deviation), others)
+
+
+def _mixed(parts: Sequence[tuple[float, Belief]]) -> Belief:
+    """Belief averaged over settings; the deviation includes how far they differ."""
+    weights = np.array([weight for weight, _ in parts])
+    weights /= weights.sum()
+    mean = sum(w * each.mean for w, (_, each) in zip(weights, parts, strict=True))
+    spread = sum(
+        w * (np.square(each.deviation) + np.square(each.mean - mean))
+        for w, (_, each) in zip(weights, parts, strict=True)
+    )
+    return Belief(
+        mean=np.asarray(mean),
+        deviation=np.sqrt(np.asarray(spread)),
+        yes=np.asarray(sum(w * each.yes for w, (_, each) in zip(weights, parts, strict=True))),
+        others=np.asarray(sum(w * each.others for w, (_, each) in zip(weights, parts, strict=True))),
+    )
 
 
 def averaged(mean: FloatArray, deviation: FloatArray | float) -> FloatArray:

@@ -27,10 +27,10 @@ class Scales(BaseModel):
 
     level: float = Field(default=1.0, ge=0.0)
     slope: float = Field(default=0.3, ge=0.0)
-    members: float = Field(default=0.5, ge=0.0)
-    text: float = Field(default=2.0, ge=0.0)
+    members: float = Field(default=0.1, ge=0.0)
+    text: float = Field(default=4.0, ge=0.0)
     origin: float = Field(default=0.5, ge=0.0)
-    reach: float = Field(default=0.4, gt=0.0)
+    reach: float = Field(default=0.3, gt=0.0)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Features of texts without any model: hashed word and character n-grams, weighted and projected to a few dimensions.
+"""Features of texts without any model: hashed words and pairs of words, weighted and projected to a few dimensions.
 
 Latent semantic analysis (Deerwester and others 1990) over a hashed vocabulary. Fitted on the pool itself, without
 labels, so nothing about the answers enters. A trained model's embedding says more; this needs nothing but the words.
@@ -31,7 +31,7 @@ def text_features(texts: Sequence[str], *, seed: int = 0, dimensions: int = DIME
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 
-    words = HashingVectorizer(n_features=_BUCKETS, alternate_sign=False, ngram_range=(1, 2), strip_accents="unicode")
+    words = HashingVectorizer(n_features=_BUCKETS, alternate_sign=False, norm=None, ngram_range=(1, 2))
     counts = vstack(
         [csr_matrix(words.transform(texts[i : i + _CHUNK])) for i in range(0, len(texts), _CHUNK)], format="csr"
     )
