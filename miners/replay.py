@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.errors import InputError
-from miners.acquisition.strategy import Answered, FloatArray, IntArray, Strategy
+from miners.acquisition.strategy import Answered, Choice, FloatArray, IntArray, Strategy
+from miners.rates import Rate, failure_rate, rounds_of
 from miners.replay_report import Found, Replay
 from miners.replay_rows import Labelled
 
@@ -76,12 +77,13 @@ def replay(
     labels = min(plan.labels, len(labelled.labels))
     found = {}
     for number, strategy in enumerate(strategies):
-        places = []
+        places, rates = [], []
         for seed in range(plan.seeds):
             progress(number * plan.seeds + seed, strategy.name)
-            order = run(labelled, strategy, labels, plan.batch, np.random.default_rng([seed, 1]))
-            places.append(_found_at(order, failing, len(labelled.labels)))
-        found[strategy.name] = _told(np.array(places), labels, np.random.default_rng(0))
+            choices = campaign(labelled, strategy, labels, plan.batch, np.random.default_rng([seed, 1]))
+            places.append(_found_at(_order(choices), failing, len(labelled.labels)))
+            rates.append(_rate(choices, labelled) if strategy.learns else None)
+        found[strategy.name] = _told(np.array(places), labels, np.random.default_rng(0), rates)
     progress(len(strategies) * plan.seeds, "done")
     return Replay(
         rows=labelled.rows,
@@ -100,22 +102,36 @@ def replay(
 
 
 def run(labelled: Labelled, strategy: Strategy, labels: int, batch: int, rng: np.random.Generator) -> IntArray:
-    """Places of the texts in the order in which the strategy had them labelled; a second vote is a label as well.
+    """Places of the texts in the order in which the strategy had them labelled; a second vote is a label as well."""
+    return _order(campaign(labelled, strategy, labels, batch, rng))
+
+
+def campaign(labelled: Labelled, strategy: Strategy, labels: int, batch: int, rng: np.random.Generator) -> list[Choice]:
+    """What the strategy chose, batch by batch, until the labels are spent or it wants no more.
 
     One that does not learn gives its whole order at once, so that it is also known beyond `labels`.
     """
     if not strategy.learns:
-        return strategy.choose(labelled.pool, Answered(), len(labelled.labels), rng).indices
-    answered = Answered()
+        return [strategy.choose(labelled.pool, Answered(), len(labelled.labels), rng)]
+    answered, choices = Answered(), []
     while len(answered.indices) < labels:
-        chosen = strategy.choose(labelled.pool, answered, min(batch, labels - len(answered.indices)), rng).indices
-        if not len(chosen):
+        chosen = strategy.choose(labelled.pool, answered, min(batch, labels - len(answered.indices)), rng)
+        if not len(chosen.indices):
             break
-        indices = np.concatenate([answered.indices, chosen])
+        choices.append(chosen)
+        indices = np.concatenate([answered.indices, chosen.indices])
         answered = Answered(indices, labelled.labels[indices], labelled.severity[indices])
-        if labelled.labels[np.unique(indices)].sum() == labelled.failures:
-            break  # what is spent from here on finds nothing more
-    return answered.indices
+    return choices
+
+
+def _order(choices: Sequence[Choice]) -> IntArray:
+    return np.concatenate([np.empty(0, dtype=np.intp), *(each.indices for each in choices)])
+
+
+def _rate(choices: Sequence[Choice], labelled: Labelled) -> Rate | None:
+    """The failure rate as told from a campaign's labels; None where it left nothing to chance."""
+    rounds = rounds_of(choices, labelled.labels)
+    return failure_rate(rounds) if rounds and all(each.by_chance for each in rounds) else None
 
 
 def _found_at(order: IntArray, failing: IntArray, count: int) -> FloatArray:
@@ -126,8 +142,8 @@ def _found_at(order: IntArray, failing: IntArray, count: int) -> FloatArray:
     return first[failing]
 
 
-def _told(places: FloatArray, labels: int, rng: np.random.Generator) -> Found:
-    """Figures out of the labels at which each failure was found, shape (seeds, failures)."""
+def _told(places: FloatArray, labels: int, rng: np.random.Generator, rates: Sequence[Rate | None]) -> Found:
+    """Figures out of the labels at which each failure was found, shape (seeds, failures), and each seed's rate."""
     budgets = [budget for budget in BUDGETS if budget <= labels] or [labels]
     if labels not in budgets:
         budgets.append(labels)
@@ -138,6 +154,7 @@ def _told(places: FloatArray, labels: int, rng: np.random.Generator) -> Found:
         labels_for_80=_labels_for(places, SHARE),
         curve=[(float(at), float((places <= at).sum(axis=1).mean())) for at in grid],
         by_seed={str(budget): [int(x) for x in (places <= budget).sum(axis=1)] for budget in budgets},
+        rates=[each for each in rates if each is not None],
     )
 
 

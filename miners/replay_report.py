@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from miners.rates import Rate
+
 OURS, CHANCE = "adaptive", "random"
 
 
@@ -16,6 +18,8 @@ class Found(BaseModel):
         labels_for_80: labels until 80 % of the failures are found; None where the budget does not reach that far.
         curve: pairs of labels spent and failures found on average.
         by_seed: failures found by each seed, by labels spent.
+        rates: failure rate among all passed texts, as each seed's labels tell it; empty for strategies that leave
+            nothing to chance or do not learn.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -25,6 +29,7 @@ class Found(BaseModel):
     labels_for_80: float | None
     curve: list[tuple[float, float]]
     by_seed: dict[str, list[int]]
+    rates: list[Rate] = []
 
 
 class Replay(BaseModel):
@@ -90,6 +95,23 @@ def saving(report: Replay) -> str:
         f"{start}; picking at random takes about {round(needed):,} labels for as many, so {round(saved):,} labels"
         f" ({saved / needed:.0%} of the work) are saved: {_time(saved)} at a minute a label."
     )
+
+
+def told_rates(report: Replay) -> list[str]:
+    """What rate each strategy's labels told, beside the true one; a sentence for every strategy that tells one."""
+    told = []
+    for name, found in report.strategies.items():
+        if not found.rates:
+            continue
+        mean = sum(each.rate for each in found.rates) / len(found.rates)
+        low, high = found.rates[0].interval
+        held = sum(each.interval[0] <= report.base_rate <= each.interval[1] for each in found.rates)
+        told.append(
+            f"failure rate told from the labels of {name}: {mean:.2%} on average, in truth {report.base_rate:.2%};"
+            f" 95 % interval of the first seed {low:.2%} to {high:.2%}, and {held} of {len(found.rates)} intervals hold"
+            " the truth"
+        )
+    return told
 
 
 def _last(report: Replay, name: str) -> float:

@@ -67,6 +67,7 @@ def evaluate(
     fprs: Sequence[float] = DEFAULT_FPRS,
     slices: Sequence[str] = (),
     curves: bool = False,
+    scored: Callable[[FloatArray], None] = lambda _: None,
 ) -> Report:
     """Scores labelled rows with every member and measures members, panel and independence.
 
@@ -77,6 +78,7 @@ def evaluate(
         fprs: shares of false alarms at which misses are measured, each in (0, 1).
         slices: dotted paths in the rows' `meta` to slice by.
         curves: whether the report holds the curves.
+        scored: given P(yes), shape (rows, members), before anything is measured, so that a long scoring is not lost.
 
     Raises:
         InputError: no rows, a share that is none, a field that no row has, or a member that did not answer.
@@ -87,7 +89,9 @@ def evaluate(
     metas = [row.meta for row in rows]
     named = {field: slice_names(metas, field) for field in slices}  # before the long work, so that a typo costs nothing
     labels = np.array([row.label for row in rows], dtype=np.float64)
-    return measure(panel, score_all(panel, rows, progress), labels, fprs=fprs, slices=named, curves=curves)
+    probabilities = score_all(panel, rows, progress)
+    scored(probabilities)
+    return measure(panel, probabilities, labels, fprs=fprs, slices=named, curves=curves)
 
 
 def score_all(

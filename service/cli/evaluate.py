@@ -15,7 +15,9 @@ from service.cli.prepare import TaskName
 
 if TYPE_CHECKING:
     from ensemble.evaluation.evaluate import Report
+    from ensemble.panel import Joint
     from ensemble.row_checks import Row
+    from ensemble.scorer import FloatArray
     from ensemble.text import LabelledText
 
 
@@ -45,6 +47,12 @@ def evaluate(
     html: Annotated[
         Path | None, typer.Option("--html", help="Also write a page with plots, complete in itself.", metavar="FILE")
     ] = None,
+    scores: Annotated[
+        Path | None,
+        typer.Option(
+            "--scores", help="Also write the rows with every member's P(yes), as `replay` reads them.", metavar="FILE"
+        ),
+    ] = None,
     adjudicated: Annotated[
         bool,
         typer.Option("--adjudicated", help="Only independence, on what raters of the running service have labelled."),
@@ -54,12 +62,11 @@ def evaluate(
     """Measure how good the members are, and how independent of each other, on labelled rows."""
     fields, targets = list(dict.fromkeys(slices or ())), sorted(set(fprs or ()))
     if adjudicated:
-        _refuse(data, html, fields, targets)
+        _refuse(data, html, scores, fields, targets)
         _adjudicated(as_json=as_json)
         return
-    if html is not None:
-        check_writable(html)
-    report = _measured(_named(data), task, label, fields, targets)
+    _check_places(html, scores)
+    report = _measured(_named(data), task, label, fields, targets, scores)
     if html is not None:
         write_page(html, _page(report, task, _named(data)))
     if as_json:
@@ -70,7 +77,22 @@ def evaluate(
         show(report)
 
 
-def _measured(data: str, task: str, label: str, fields: list[str], fprs: list[float]) -> Report:
+def _check_places(html: Path | None, scores: Path | None) -> None:
+    """Finds out before the long work whether what is asked for can be written.
+
+    Raises:
+        InputError: it cannot.
+    """
+    from ensemble.errors import InputError
+
+    for path in (html, scores):
+        if path is not None:
+            check_writable(path)
+    if html is not None and scores is not None and html.absolute() == scores.absolute():
+        raise InputError(f"--html and --scores name the same file, {html}", field="--scores")
+
+
+def _measured(data: str, task: str, label: str, fields: list[str], fprs: list[float], scores: Path | None) -> Report:
     from ensemble.evaluation.evaluate import evaluate as measure
     from ensemble.evaluation.operating import DEFAULT_FPRS
 
@@ -85,7 +107,15 @@ def _measured(data: str, task: str, label: str, fields: list[str], fprs: list[fl
             fprs=targets,
             slices=fields,
             curves=True,
+            scored=lambda table: _keep(scores, rows, panel.joint, table),
         )
+
+
+def _keep(path: Path | None, rows: list[LabelledText], joint: Joint, table: FloatArray) -> None:
+    from ensemble.evaluation.scores import scored_lines
+
+    if path is not None:
+        write_page(path, "".join(scored_lines(rows, joint, table)))
 
 
 def _named(data: str | None) -> str:
@@ -110,7 +140,7 @@ def _refuse(*given: object) -> None:
     from ensemble.errors import InputError
 
     if any(given):
-        raise InputError("--adjudicated takes no --data, --html, --slice or --fpr", field="--adjudicated")
+        raise InputError("--adjudicated takes no --data, --html, --scores, --slice or --fpr", field="--adjudicated")
 
 
 def _adjudicated(*, as_json: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textwrap import fill
 
-from miners.replay_report import Found, Replay, saving
+from miners.replay_report import Found, Replay, saving, told_rates
 from service.cli.output import console, printable, put, table
 
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -43,6 +43,7 @@ def facts(report: Replay) -> list[str]:
         f" {round(1 / report.base_rate):,})",
         f"means over {seeds}, intervals at 95 %; batches of {report.batch}; posterior: {report.posterior};"
         f" text features: {report.features}",
+        *told_rates(report),
     ]
 
 

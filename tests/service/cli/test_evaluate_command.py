@@ -2,9 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 import tiny_artifact
 from parsed_page import ParsedPage
+
+from ensemble.artifacts import current_artifact
+from ensemble.rows import read_rows
 
 HURT = ["He broke his arm in the fall.", "She shot him.", "His hand bled on the floor.", "It stung for a week."]
 CALM = ["She shot him a glance.", "They drank tea.", "Rain fell.", "He read a letter."]
@@ -129,3 +133,52 @@ def test_one_class_is_measured_as_far_as_it_goes(hungjury, tmp_path):
     found = hungjury("evaluate", "--data", path, "--json").json
     assert (found["panel"]["fnr"], found["panel"]["auc"], found["curves"]["panel"]) == (None, None, None)
     assert found["members"]["encoder"]["fpr"] == 0.25
+
+
+@pytest.mark.usefixtures("artifact")
+def test_the_measured_rows_are_written_as_replay_reads_them(hungjury, data, tmp_path):
+    """Text, context, id, label and meta come back, with every member's number and the panel's."""
+    path, again = tmp_path / "scores.jsonl", tmp_path / "again.jsonl"
+    more = {"text": "It bled.", "context": "He fell.", "id": "x-1", "label": 1, "meta": {"posterior": 2, "kind": "k"}}
+    data.write_text(data.read_text() + json.dumps(more) + "\n")
+    told = hungjury("evaluate", "--data", data, "--scores", path, "--json")
+    assert told.code == 0, told.err
+    assert f"wrote {path}" in told.err
+    rows = list(read_rows(path))
+    assert [row.label for row in rows[:4]] == [0, 1, 0, 1]
+    assert all(set(row.members) == {"encoder", "keyword"} for row in rows)
+    last = rows[-1]
+    assert (len(rows), last.text, last.context, last.id, last.meta["kind"]) == (81, "It bled.", "He fell.", "x-1", "k")
+    joint = current_artifact("injury").joint
+    table = np.array([[row.members[name] for name in joint.members] for row in rows])
+    assert [row.meta["posterior"] for row in rows] == pytest.approx(joint.posterior(table))
+    misses = sum(row.label == 1 and row.members["encoder"] < joint.vote_threshold("encoder") for row in rows)
+    assert misses == told.json["members"]["encoder"]["misses"]
+    assert hungjury("evaluate", "--data", path, "--scores", again, "--json").code == 0
+    assert again.read_text() == path.read_text()
+
+
+@pytest.mark.usefixtures("artifact")
+def test_replay_takes_what_evaluate_wrote(hungjury, data, tmp_path):
+    """No row is lost between them, and the posterior is the panel's."""
+    path = tmp_path / "scores.jsonl"
+    assert hungjury("evaluate", "--data", data, "--scores", path, "--json").code == 0
+    told = hungjury("replay", "--pool", path, "--labels", "5", "--strategy", "random", "--seeds", "1", "--json")
+    assert told.code == 0, told.err
+    assert (told.json["rows"], told.json["failures"], told.json["posterior"]) == (80, 20, "rows")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--scores", "."], "is a folder"),
+        (["--scores", "/no/such/folder/scores.jsonl"], "make it first"),
+        (["--scores", "same.html", "--html", "same.html"], "--html and --scores name the same file"),
+    ],
+    ids=str,
+)
+def test_a_place_for_the_scores_is_looked_for_first(hungjury, data, given, message):
+    """Before anything is loaded or scored, with exit 2."""
+    told = hungjury("evaluate", "--data", data, *given)
+    assert told.code == 2
+    assert message in told.err
