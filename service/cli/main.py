@@ -8,7 +8,22 @@ from collections.abc import Sequence
 
 import typer
 
-from service.cli import artifacts, data, demo, doctor, evaluate, keys, mine, prepare, score, serve, status, task, train
+from service.cli import (
+    artifacts,
+    data,
+    demo,
+    doctor,
+    drill,
+    evaluate,
+    keys,
+    mine,
+    prepare,
+    score,
+    serve,
+    status,
+    task,
+    train,
+)
 from service.cli.output import printable, say
 from service.profile import apply_threads
 
@@ -24,7 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (serve, status, score, mine, task, train, evaluate, artifacts, data, keys, doctor, prepare, demo):
+for module in (serve, status, score, mine, task, train, evaluate, artifacts, data, keys, drill, doctor, prepare, demo):
     module.add_to(app)
 
 
