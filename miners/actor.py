@@ -7,6 +7,7 @@ it is dead for good, `mine` starts another, which goes on behind it.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -44,6 +45,9 @@ _HANDLES = {"RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "1"}
 would look for the caller's event loop instead."""
 
 _RESTARTS = 3
+
+_NICENESS = 15
+"""Priority of a campaign's thread, as of a background job: those who wait for a verdict come first."""
 
 
 class BuildCampaign(Protocol):
@@ -159,6 +163,8 @@ class CampaignActor:
         self._stop.set()
 
     def _run(self, build: BuildCampaign) -> None:
+        if sys.platform == "linux":  # there a priority is a thread's own
+            os.nice(_NICENESS)
         try:
             summary = build(self._note, self._stop.is_set).run()
             self._change(state="stopped" if summary.ended == "stopped" else "finished", summary=summary)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ensemble.errors import InputError
 from miners.acquisition.strategy import Answered, Choice, FloatArray, IntArray, Strategy
@@ -60,7 +61,6 @@ def replay(
     strategies: Sequence[Strategy],
     plan: Plan,
     *,
-    threshold_of: float | None = None,
     features: str = "",
     progress: Callable[[int, str], None] = lambda _done, _name: None,
 ) -> Replay:
@@ -70,7 +70,6 @@ def replay(
         labelled: the passed texts.
         strategies: which to compare.
         plan: how.
-        threshold_of: shown in the report; the deployed member's threshold by default.
         features: shown in the report: what the learners know of the texts.
         progress: told how many runs are done, and of which strategy the next is.
     """
@@ -91,7 +90,7 @@ def replay(
         passed=len(labelled.labels),
         failures=labelled.failures,
         deployed=pool.deployed,
-        threshold=float(pool.thresholds[pool.members.index(pool.deployed)]) if threshold_of is None else threshold_of,
+        threshold=float(pool.thresholds[pool.members.index(pool.deployed)]),
         members=list(pool.members),
         posterior=labelled.posterior,
         features=features,
@@ -159,9 +158,7 @@ def _told(places: FloatArray, labels: int, rng: np.random.Generator, rates: Sequ
     )
 
 
-def _interval(
-    hit: np.ndarray[tuple[int, int], np.dtype[np.bool_]], most: int, rng: np.random.Generator
-) -> tuple[float, float]:
+def _interval(hit: NDArray[np.bool_], most: int, rng: np.random.Generator) -> tuple[float, float]:
     """95 % interval of the mean number of hits; `hit` has shape (seeds, failures)."""
     seeds, failures = hit.shape
     times = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=_REPLICATES) / seeds

@@ -16,7 +16,7 @@ from ensemble.evaluation.operating import DEFAULT_FPRS, Curve, curve
 from ensemble.evaluation.slices import Slicing, slicing
 from ensemble.panel import Panel
 from ensemble.scorer import FloatArray
-from ensemble.text import LabelledText
+from ensemble.text import LabelledText, Text
 
 CHUNK = 64
 """Texts scored between two reports of progress."""
@@ -94,9 +94,7 @@ def evaluate(
     return measure(panel, probabilities, labels, fprs=fprs, slices=named, curves=curves)
 
 
-def score_all(
-    panel: Panel, rows: Sequence[LabelledText], progress: Callable[[int], None] = lambda _: None
-) -> FloatArray:
+def score_all(panel: Panel, rows: Sequence[Text], progress: Callable[[int], None] = lambda _: None) -> FloatArray:
     """P(yes), shape (rows, members), scored in chunks.
 
     Raises:

@@ -13,11 +13,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ensemble.calibration import logit
 from miners.acquisition.kernel import Points, Scales, covariance, variance
-from miners.acquisition.strategy import FloatArray, Pool
+from miners.acquisition.strategy import FloatArray, IntArray, Pool
 from miners.acquisition.tally import Tally
+
+MOST = 2000
+"""Answered texts that belief is fitted to, at most: time grows with their cube."""
 
 _CHUNK = 8192
 _STEPS, _CLOSE = 50, 1e-6
@@ -66,12 +70,14 @@ def believe(pool: Pool, tally: Tally, candidates: Sequence[Scales], points: Poin
 
     Args:
         pool: n texts.
-        tally: what people said; texts without a yes or no teach nothing.
+        tally: what people said; texts without a yes or no teach nothing. Of more than `MOST` the failures come first
+            and of the rest as many as have room, evenly over the pool.
         candidates: settings to average over; without answers the first counts alone.
         points: of the pool, if they are known already.
     """
     points, prior = points or Points.of(pool), logit(pool.posterior)
-    taught = tally.decided
+    learned = _learned(tally)
+    taught = tally.only(learned)
     if not len(taught.indices):
         deviation = np.sqrt(variance(points, candidates[0]))
         return Belief(prior, deviation, averaged(prior, deviation * 0.0), averaged(prior[tally.indices], 0.0))
@@ -79,7 +85,7 @@ def believe(pool: Pool, tally: Tally, candidates: Sequence[Scales], points: Poin
     kernels = [covariance(at, at, scales) for scales in candidates]
     modes = [_mode(kernel, prior[taught.indices], taught.share) for kernel in kernels]
     parts = [
-        (weight, _one(points, at, prior, tally, scales, mode))
+        (weight, _one(points, at, prior, (tally.indices, learned), scales, mode))
         for weight, scales, mode in zip(_weights(modes), candidates, modes, strict=True)
         if weight > _NEGLIGIBLE
     ]
@@ -93,11 +99,37 @@ def _weights(modes: Sequence[_Mode]) -> FloatArray:
     return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 
-def _one(points: Points, at: Points, prior: FloatArray, tally: Tally, scales: Scales, mode: _Mode) -> Belief:
-    """Belief under one setting."""
+def _learned(tally: Tally) -> NDArray[np.bool_]:
+    """Which answered texts belief is fitted to, shape (m,)."""
+    decided = tally.is_decided
+    yes = decided & (tally.yes >= tally.no)
+    places = np.concatenate([_evenly(yes, MOST), _evenly(decided & ~yes, max(0, MOST - int(yes.sum())))])
+    learned = np.zeros(len(decided), dtype=np.bool_)
+    learned[places] = True
+    return learned
+
+
+def _evenly(of: NDArray[np.bool_], most: int) -> IntArray:
+    """Places of at most so many of the true ones, evenly over all of them."""
+    places = np.flatnonzero(of)
+    if len(places) <= most:
+        return places
+    return np.asarray(places[np.linspace(0, len(places) - 1, most).astype(np.intp)], dtype=np.intp)
+
+
+def _one(
+    points: Points,
+    at: Points,
+    prior: FloatArray,
+    answered: tuple[IntArray, NDArray[np.bool_]],
+    scales: Scales,
+    mode: _Mode,
+) -> Belief:
+    """Belief under one setting; `answered` holds the places of the answered texts and which of them it is fitted to."""
     mean, deviation = _predict(points, at, prior, scales, mode)
-    others = averaged(mean[tally.indices], deviation[tally.indices])
-    others[tally.is_decided] = _left_out(mode)
+    indices, learned = answered
+    others = averaged(mean[indices], deviation[indices])
+    others[learned] = _left_out(mode)
     return Belief(mean, deviation, averaged(mean, deviation), others)
 
 

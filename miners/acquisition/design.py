@@ -1,10 +1,12 @@
 """From what texts are worth to the probability with which each is drawn, and the draw itself.
 
-Three shares make up each text's probability: most places go steeply to the highest values, some evenly to all texts
-that are left, and some evenly to texts on which all members agree that nothing is wrong, among the calmer half of
-these. The probabilities are those of inclusion in this batch, given all answers before it; they are exact, sum to the
-size of the batch, and none is 0. The batch is drawn systematically along an order of likeness, so that neighbours
-seldom come together (spatially balanced sampling; Stevens and Olsen 2004, JASA 99), which changes no probability.
+Four shares make up each text's probability: most places go steeply to the highest values; some in proportion to the
+square root of the value, the design under which an estimated count varies least if the values are right (Neyman 1934;
+Farquhar and others 2021, proposition 4); some evenly to all texts that are left; and some evenly to texts on which all
+members agree that nothing is wrong, among the calmer half of these. The probabilities are those of inclusion in this
+batch, given all answers before it; they are exact, sum to the size of the batch, and none is 0. The batch is drawn
+systematically along an order of likeness, so that neighbours seldom come together (spatially balanced sampling; Stevens
+and Olsen 2004, JASA 99), which changes no probability.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ def probabilities(values: FloatArray, agreed: NDArray[np.bool_], places: int, se
     audited = _calm(values, agreed)
     audit = settings.audit_share if audited.any() else 0.0
     even = np.full(count, settings.floor_share / count) + audit * audited / max(1, int(audited.sum()))
-    rest = 1.0 - audit - settings.floor_share
+    roots = np.sqrt(np.maximum(values, _SMALLEST))
+    even += settings.spread_share * roots / roots.sum()
+    rest = max(0.0, 1.0 - audit - settings.floor_share - settings.spread_share)
     relative = np.log(np.maximum(values, _SMALLEST) / max(float(values.max()), _SMALLEST))
     steep = inclusion_probabilities(np.exp(np.maximum(settings.sharpness * relative, -600)), rest * places)
     return inclusion_probabilities(steep + even * places, places)

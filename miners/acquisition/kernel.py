@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from ensemble.calibration import logit
@@ -40,23 +41,23 @@ class Points:
     Attributes:
         members: the members' logits and the posterior's, each with mean 0 and deviation 1 over the pool, shape
             (n, members + 1); 0 where a member did not answer.
-        text: features of length 1, shape (n, d); rows of zeros where nothing is known.
+        text: features of length 1, shape (n, d), float32; rows of zeros where nothing is known.
         origin: number of the origin, shape (n,).
     """
 
     members: FloatArray
-    text: FloatArray
+    text: NDArray[np.float32]
     origin: IntArray
 
     @classmethod
     def of(cls, pool: Pool) -> Points:
         """The texts of a pool."""
-        text = np.asarray(pool.features, dtype=np.float64)
+        text = np.asarray(pool.features, dtype=np.float32)
         length = np.linalg.norm(text, axis=1, keepdims=True)
         origins = pool.origins or [""] * len(text)
         return cls(
             members=_standard(logit(np.column_stack([pool.probabilities, pool.posterior]))),
-            text=text / np.where(length > 0, length, 1.0),
+            text=text / np.where(length > 0, length, np.float32(1.0)),
             origin=np.unique(np.asarray(origins, dtype=object).astype(str), return_inverse=True)[1].astype(np.intp),
         )
 
@@ -85,7 +86,7 @@ def variance(points: Points, scales: Scales) -> FloatArray:
     return np.asarray(scales.level + scales.slope * linear + scales.members + text + scales.origin, dtype=np.float64)
 
 
-def _squares(values: FloatArray) -> FloatArray:
+def _squares(values: FloatArray | NDArray[np.float32]) -> FloatArray:
     return np.asarray((values * values).sum(axis=1), dtype=np.float64)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from miners.acquisition.strategy import Answered, Choice, FloatArray, IntArray, Pool
 
@@ -36,6 +37,6 @@ def deployed_column(pool: Pool) -> FloatArray:
     return pool.probabilities[:, pool.members.index(pool.deployed)]
 
 
-def passed(pool: Pool) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def passed(pool: Pool) -> NDArray[np.bool_]:
     """Whether the deployed member answered and passes the text, shape (n,)."""
     return np.asarray(deployed_column(pool) < pool.thresholds[pool.members.index(pool.deployed)], dtype=np.bool_)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class AdaptiveSettings(BaseModel):
@@ -11,6 +11,9 @@ class AdaptiveSettings(BaseModel):
     Attributes:
         audit_share: share of the labels for texts on which all members agree that nothing is wrong, drawn evenly.
         floor_share: share of the labels drawn evenly over all texts left, so that none has probability 0.
+        spread_share: share of the labels drawn in proportion to the square root of a text's value, which is the design
+            under which an estimate of the number of failures varies least; these labels narrow the interval of the
+            rate and still find something. 0 for a campaign that only hunts.
         sharpness: how steeply the probability falls below the text at the last place, per unit of relative value;
             higher comes nearer to taking the top.
         exploration: standard deviations of belief that are added to its mean, in logits; 0 takes belief as it is.
@@ -23,8 +26,9 @@ class AdaptiveSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    audit_share: float = Field(default=0.05, ge=0.0, le=0.5)
-    floor_share: float = Field(default=0.05, gt=0.0, le=0.5)
+    audit_share: float = Field(default=0.05, ge=0.0, le=1.0)
+    floor_share: float = Field(default=0.03, gt=0.0, le=1.0)
+    spread_share: float = Field(default=0.15, ge=0.0, le=1.0)
     sharpness: float = Field(default=12.0, ge=0.0, le=100.0)
     exploration: float = Field(default=0.3, ge=0.0, le=3.0)
     false_alarm: float = Field(default=0.25, ge=0.0, le=1.0)
@@ -32,3 +36,12 @@ class AdaptiveSettings(BaseModel):
     rater_error: float = Field(default=0.03, ge=0.0, lt=0.5)
     max_votes: int = Field(default=3, ge=1, le=20)
     second_vote_share: float = Field(default=0.2, ge=0.0, le=1.0)
+
+    @model_validator(mode="after")
+    def _at_most_all(self) -> AdaptiveSettings:
+        total = self.audit_share + self.floor_share + self.spread_share
+        if total > 1:
+            raise ValueError(
+                f"audit_share, floor_share and spread_share come to {total:g}; together they have at most 1"
+            )
+        return self

@@ -59,8 +59,6 @@ class Tally:
         """Whether anybody said yes or no, shape (m,)."""
         return self.yes + self.no > 0
 
-    @property
-    def decided(self) -> Tally:
-        """The texts of which somebody said yes or no."""
-        keep = self.is_decided
+    def only(self, keep: NDArray[np.bool_]) -> Tally:
+        """Some of the texts; `keep` has shape (m,)."""
         return Tally(self.indices[keep], self.yes[keep], self.no[keep], self.unsure[keep], self.severity[keep])

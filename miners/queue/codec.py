@@ -31,7 +31,7 @@ def pack_item(item: NewItem) -> tuple[str | int, ...]:
         repr(item.priority),
         repr(-item.priority),
         item.needed,
-        int(item.deployed_passed),
+        "p" if item.plant else int(item.deployed_passed),
         item.model_dump_json(exclude=_RANKED),
         rank_json(item.why, item.parts),
     )

@@ -189,8 +189,9 @@ class MemoryQueue(MemoryLedger):
             label = aggregate([self._answers[answer].body.answer for answer in item.answers])
             if label != item.label:
                 item.label = label
-                self._labelled.append(item.new.id)
-            finding = finding_of(label, passed=item.new.deployed_passed)
+                if not item.new.plant:
+                    self._labelled.append(item.new.id)
+            finding = None if item.new.plant else finding_of(label, passed=item.new.deployed_passed)
             if finding != item.finding:
                 item.finding, item.found_order, item.found_at = finding, self._next(), self._now()
         return Receipt(

@@ -93,6 +93,12 @@ class MemoryLedger:
         with self._lock:
             return [self._shown_item(self._items[item]) for item in self._labelled[offset : offset + count]]
 
+    def plants(self) -> Iterator[Item]:
+        """Items that drills planted, in order of arrival."""
+        with self._lock:
+            shown = [self._shown_item(item) for item in self._items.values() if item.new.plant]
+        yield from shown
+
     def answers(self) -> Iterator[Answer]:
         """Every accepted answer in its current form, oldest first."""
         with self._lock:

@@ -65,11 +65,14 @@ class Ledger(Protocol):
     def labelled(self, *, offset: int = 0, count: int = 200) -> list[Item]:
         """Items as they are now, in the order in which labels were set; once more for every change of a label.
 
-        The order only grows at its end, so that a reader who has seen n goes on with `offset` n.
+        The order only grows at its end, so that a reader who has seen n goes on with `offset` n. Plants are left out.
         """
+
+    def plants(self) -> Iterator[Item]:
+        """Items that drills planted, in order of arrival."""
 
     def answers(self) -> Iterator[Answer]:
         """Every accepted answer in its current form, oldest first."""
 
     def items(self) -> Iterator[Item]:
-        """Every item, in no particular order, without holding the store up."""
+        """Every item, plants too, in no particular order, without holding the store up."""

@@ -179,6 +179,12 @@ class RedisQueue:
             codec.unpack_item(whole) for whole in self._read(self._scripts.ask("page", "", "labelled", offset, count))
         ]
 
+    def plants(self) -> Iterator[Item]:
+        """Items that drills planted, in order of arrival, a page at a time."""
+        for ids in self._pages("plants"):
+            for whole in self._read(ids):
+                yield codec.unpack_item(whole)
+
     def answers(self) -> Iterator[Answer]:
         """Every accepted answer in its current form, oldest first."""
         for ids in self._pages("log"):

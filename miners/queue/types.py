@@ -32,6 +32,8 @@ class NewItem(_Frozen):
         deployed_passed: whether that member passed the text when it was scored.
         why: one line for a person; never shown to raters.
         parts: numbers behind the priority.
+        plant: name of the drill that planted it, a text whose label is known; "" = a real one. Raters see no
+            difference; a plant is never a finding, and its label stays out of all that is estimated or learned.
     """
 
     id: str = Field(min_length=1, max_length=64)
@@ -47,6 +49,7 @@ class NewItem(_Frozen):
     provenance: Provenance
     why: str = ""
     parts: dict[str, float] = Field(default_factory=dict)
+    plant: str = Field(default="", max_length=128)
 
 
 class Lease(_Frozen):

@@ -33,6 +33,7 @@ class What(StrEnum):
     items = "items"
     answers = "answers"
     findings = "findings"
+    plants = "plants"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -121,16 +122,24 @@ def export(
     what: Annotated[What, typer.Argument(help="Items carry verdict, provenance, q and their answers.")] = What.items,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here.", metavar="FILE")] = None,
 ) -> None:
-    """Write items, answers or findings as JSONL, with where they came from and how likely they were selected."""
+    """Write items, answers or findings as JSONL, with where they came from and how likely they were selected.
+
+    What drills planted, and answers to it, are left out, so that nobody trains on it; `plants` writes those alone.
+    """
     with open_queue() as found, _opened(output) as stream:
         written = sum(_write(stream, record) for record in _records(found, what))
     say(f"{written:,} {what.value} written")
 
 
 def _records(found: RedisQueue, what: What) -> Iterable[BaseModel]:
+    if what is What.findings:
+        return _findings(found)
+    if what is What.plants:
+        return found.plants()
     if what is What.items:
-        return found.items()
-    return found.answers() if what is What.answers else _findings(found)
+        return (item for item in found.items() if not item.new.plant)
+    planted = {item.new.id for item in found.plants()}
+    return (answer for answer in found.answers() if answer.item_id not in planted)
 
 
 def _findings(found: RedisQueue) -> Iterator[BaseModel]:

@@ -13,6 +13,7 @@ from service.cli import (
     data,
     demo,
     doctor,
+    drill,
     evaluate,
     keys,
     mine,
@@ -39,7 +40,23 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (serve, status, score, mine, replay, task, train, evaluate, artifacts, data, keys, doctor, prepare, demo):
+for module in (
+    serve,
+    status,
+    score,
+    mine,
+    replay,
+    task,
+    train,
+    evaluate,
+    artifacts,
+    data,
+    keys,
+    drill,
+    doctor,
+    prepare,
+    demo,
+):
     module.add_to(app)
 
 

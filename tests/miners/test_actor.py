@@ -8,6 +8,7 @@ import zlib
 from dataclasses import dataclass
 
 import numpy as np
+import psutil
 import pytest
 import ray
 from pydantic import SecretStr
@@ -196,11 +197,17 @@ def test_a_dead_actor_is_replaced(redis_url):
     assert _queued(redis_url) == queue
 
 
+def _most_patient(pid):
+    """The highest niceness among a process's threads."""
+    return max(os.getpriority(os.PRIO_PROCESS, thread.id) for thread in psutil.Process(pid).threads())
+
+
 def test_an_actor_stops_when_asked_and_another_goes_on(redis_url):
-    """Asked to stop, the actor ends resumable; a later one finishes the campaign."""
+    """Asked to stop, the actor, which ran as a background job, ends resumable; a later one finishes the campaign."""
     summary, queue = _expected()
     actor = start("c", Build("c", redis_url))
-    _wait_for(actor, lambda report: _scored(report) >= 20)
+    pid = _wait_for(actor, lambda report: _scored(report) >= 20).pid
+    assert _most_patient(pid) == min(psutil.Process(pid).nice() + 15, 19)
     ray.get(actor.stop.remote())
     report = _wait_for(actor, lambda report: report.state != "running")
     ray.kill(actor)

@@ -9,6 +9,7 @@ import pytest
 import tiny_artifact
 from hypothesis import given
 from hypothesis import strategies as st
+from length_scorer import Lengths
 
 from ensemble.errors import MemberUnavailableError
 from ensemble.scorer import Member
@@ -22,25 +23,6 @@ from service.panel import Group, GroupRefusal, ServicePanel
 from service.score_cache import ScoreCache, submit
 
 MEMBERS = (Member("a", "keyword", "1" * 12), Member("b", "probe", "2" * 12))
-
-
-class Lengths:
-    """Scores a text by its length in two columns; remembers its passes and can be held up."""
-
-    def __init__(self):
-        self.passes, self.go = [], threading.Event()
-        self.go.set()
-
-    def __call__(self, texts):
-        self.go.wait(10)
-        self.passes.append([text.text for text in texts])
-        if any("poison" in text.text for text in texts):
-            raise RuntimeError("cannot digest")
-        if any("down" in text.text for text in texts):
-            raise MemberUnavailableError("endpoint down")
-        rows = np.array([[len(text.text), -len(text.text)] for text in texts], dtype=float)
-        rows[[i for i, text in enumerate(texts) if "nan" in text.text], 1] = np.nan
-        return rows
 
 
 class World:

@@ -14,7 +14,8 @@
 --   seen:<rater>    SET     items held, answered or skipped by that rater
 --   a:<answer>      HASH    item, rater, first, said, body, at, history, count, n, label (an answer has its lease's id)
 --   log             LIST    every answer, oldest first
---   labelled        LIST    item, each time that its label is set or changes, oldest first
+--   labelled        LIST    item, each time that its label is set or changes, oldest first; without plants
+--   plants          LIST    items that drills planted, in order of arrival
 --   found:<kind>    ZSET    item -> order of finding; kind is FN, FP or all
 --   raters          SET     everybody who ever held a lease
 --   stats           HASH    granted, released, expired, done, dead

@@ -1,7 +1,7 @@
 -- Adds items, or raises the priority of known ones; all of them or, where they do not fit, none.
 --
--- ARGV  max expiries, token of this call, waiting limit, then per item: id, priority, -priority, needed, passed (0/1),
---       new (JSON), rank (JSON)
+-- ARGV  max expiries, token of this call, waiting limit, then per item: id, priority, -priority, needed, passed (0, 1, or p for
+--       a plant), new (JSON), rank (JSON)
 -- Returns {OK, outcome, ...} with "added", "raised" or "known", or {FULL, waiting}.
 -- Repeated with one token it gives the same outcomes: each item keeps the token and outcome of its last call.
 
@@ -20,6 +20,7 @@ local function add(id, i)
     'new', ARGV[i + 5], 'rank', ARGV[i + 6], 'slot', slot, 'state', 'open', 'at', NOW, 'ans', '',
     'act', 0, 'done', 0, 'yes', 0, 'no', 0, 'unsure', 0, 'sev_sum', 0, 'sev_n', 0, 'exp', 0)
   call('RPUSH', P .. 'ids', id)
+  if ARGV[i + 4] == 'p' then call('RPUSH', P .. 'plants', id) end
   place(id)
   return 'added'
 end

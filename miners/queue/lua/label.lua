@@ -16,6 +16,7 @@ local function aggregate(yes, no)
   return 'no'
 end
 
+-- Plants, whose `passed` is p, are never findings.
 local function finding_of(label, passed)
   if label == 'yes' and passed == '1' then return 'FN' end
   if label == 'no' and passed == '0' then return 'FP' end
@@ -44,7 +45,7 @@ local function settle(id)
   local label = aggregate(tonumber(f[3]), tonumber(f[4]))
   if f[7] ~= label then
     call('HSET', item, 'label', label)
-    call('RPUSH', P .. 'labelled', id)
+    if f[5] ~= 'p' then call('RPUSH', P .. 'labelled', id) end
   end
   move_finding(id, f[6] or '', finding_of(label, f[5]))
   return f[1], f[2], label

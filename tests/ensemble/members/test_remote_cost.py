@@ -7,18 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from endpoint import running_endpoint
+from remote_judges import HURT, WELL, judges_of
 
-from ensemble.calibration import Platt
 from ensemble.errors import MemberUnavailableError
 from ensemble.home import home
 from ensemble.members.cost import Ledger, Spent
-from ensemble.members.prompts import Prompt
-from ensemble.members.remote_judge import RemoteJudge, RemoteJudgeFile
 from ensemble.members.specs import DEFAULT_MEMBERS, JudgeSpec
-from ensemble.text import Text
 
-PROMPT = Prompt(name="p", item="Passage: {text}\nQuestion: is somebody in pain?")
-HURT, WELL = Text("he broke his arm"), Text("she sang well")
 PRICES = {"price_per_million_input": 2.0, "price_per_million_output": 10.0}
 USAGE = {"prompt_tokens": 1000, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 400}}
 ONE = 0.00204
@@ -34,17 +29,7 @@ def endpoint():
 
 @pytest.fixture
 def judge(endpoint):
-    made = []
-
-    def make(limits=None, **settings):
-        spec = JudgeSpec(**{"endpoint": endpoint.url, "endpoint_model": "tiny", "retries": 2} | settings)
-        file = RemoteJudgeFile(spec=spec, prompt=PROMPT, calibration=Platt(slope=1.0, intercept=0.0)).versioned()
-        made.append(RemoteJudge(file, limits=limits and JudgeSpec(**limits)))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
+    yield from judges_of(endpoint)
 
 
 def test_tokens_requests_seconds_and_money_are_counted(judge, endpoint):
@@ -107,7 +92,8 @@ def test_the_budget_holds_over_restarts_and_can_be_raised(judge, endpoint):
     with pytest.raises(MemberUnavailableError, match="budget"):
         judge(**PRICES, budget=ONE).score([HURT])
     same = {"endpoint": endpoint.url, "endpoint_model": "tiny"}
-    assert judge({**same, **PRICES, "budget": 1.0}, **PRICES, budget=ONE).score([HURT])[0, 0] > 0.5
+    raised = {**same, **PRICES, "budget": 1.0}
+    assert judge(limits=raised, **PRICES, budget=ONE).score([HURT])[0, 0] > 0.5
     assert judge(**PRICES, budget=ONE, endpoint_model="other").score([HURT])[0, 0] > 0.5
 
 

@@ -2,17 +2,14 @@ import numpy as np
 import pytest
 from endpoint import running_endpoint
 from pydantic import ValidationError
+from remote_judges import HURT, WELL, judges_of
 
-from ensemble.calibration import Platt
 from ensemble.errors import ArtifactError, MemberUnavailableError
 from ensemble.members.answers import read_choice
-from ensemble.members.prompts import Prompt
-from ensemble.members.remote_judge import FILE, RemoteJudge, RemoteJudgeFile
+from ensemble.members.remote_judge import FILE, RemoteJudge
 from ensemble.members.specs import JudgeSpec
 from ensemble.text import Text
 
-PROMPT = Prompt(name="p", item="Passage: {text}\nQuestion: is somebody in pain?")
-HURT, WELL = Text("he broke his arm"), Text("she sang well")
 KEY = "local-test-key"
 
 
@@ -24,19 +21,7 @@ def endpoint():
 
 @pytest.fixture
 def judge(endpoint):
-    made = []
-
-    def make(form="logprobs", **settings):
-        settings = {"endpoint": endpoint.url, "endpoint_model": "tiny", "retries": 2} | settings
-        file = RemoteJudgeFile(
-            spec=JudgeSpec(**settings), prompt=PROMPT, form=form, calibration=Platt(slope=1.0, intercept=0.0)
-        ).versioned()
-        made.append(RemoteJudge(file))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
+    yield from judges_of(endpoint)
 
 
 @pytest.mark.parametrize("api", ["chat", "completions"])

@@ -6,17 +6,13 @@ from email.utils import format_datetime
 
 import pytest
 from endpoint import running_endpoint
+from remote_judges import HURT, PROMPT, WELL, judges_of
 
-from ensemble.calibration import Platt
 from ensemble.errors import MemberUnavailableError, UnansweredTextError
 from ensemble.members.breaker import Breaker
 from ensemble.members.prompts import Prompt
-from ensemble.members.remote_judge import RemoteJudge, RemoteJudgeFile
-from ensemble.members.specs import JudgeSpec
 from ensemble.text import Text
 
-PROMPT = Prompt(name="p", item="Passage: {text}\nQuestion: is somebody in pain?")
-HURT, WELL = Text("he broke his arm"), Text("she sang well")
 KEY = "local-test-key-0123456789"
 EVER = 60.0
 
@@ -29,19 +25,7 @@ def endpoint():
 
 @pytest.fixture
 def judge(endpoint):
-    made = []
-
-    def make(form="logprobs", **settings):
-        settings = {"endpoint": endpoint.url, "endpoint_model": "tiny", "retries": 2} | settings
-        file = RemoteJudgeFile(
-            spec=JudgeSpec(**settings), prompt=PROMPT, form=form, calibration=Platt(slope=1.0, intercept=0.0)
-        )
-        made.append(RemoteJudge(file.versioned()))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
+    yield from judges_of(endpoint)
 
 
 def failure(judge, text=HURT):

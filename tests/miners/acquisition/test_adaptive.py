@@ -41,7 +41,7 @@ def test_answers_are_counted_by_text():
     assert tally.share.tolist()[::2] == [1.0, 0.5]
     assert np.isnan(tally.share[1])
     assert tally.severity[2] == 3.0
-    assert tally.decided.indices.tolist() == [3, 7]
+    assert tally.only(tally.is_decided).indices.tolist() == [3, 7]
 
 
 def test_before_any_answer_belief_is_the_posterior(pool):
@@ -129,7 +129,8 @@ def test_severe_failures_come_first_once_severity_is_known(pool):
     assert expected_severity(given, _tally([0, 1], [1, 1])) is None
     assert expected_severity(given, _tally([0, 1], [0, 0], [0, 0])) is None
     found = expected_severity(given, _tally([0, 1], [1, 1], [4, 1]))
-    assert found[2] > 0.7 > 0.5 > found[3]
+    assert found[2] > 0.7
+    assert found[3] < 0.5
     flat = pool(np.full((4, 2), 0.1))
     assert expected_severity(flat, _tally([0, 1], [1, 1], [4, 1])) == pytest.approx([0.625] * 4)
 
@@ -179,3 +180,14 @@ def test_origins_teach(pool):
     given = pool(np.full((40, 2), 0.1), origins=["rewrite:a", "corpus"] * 20)
     belief = believe(given, _tally(range(20), [1, 0] * 10), [Scales()])
     assert belief.yes[20] > 2 * belief.yes[21]
+
+
+def test_beyond_its_limit_belief_keeps_all_failures(clusters, monkeypatch):
+    """With room for 40 of 120 answers it still tells bad clusters from good ones."""
+    monkeypatch.setattr("miners.acquisition.belief.MOST", 40)
+    pool, labels = clusters(400, bad=(1, 5), rate=0.9)
+    assert labels[:120].sum() < 40
+    belief = believe(pool, _tally(np.arange(120), labels[:120]), [Scales()])
+    rest = labels[120:]
+    assert belief.yes[120:][rest == 1].mean() > 2 * belief.yes[120:][rest == 0].mean()
+    assert belief.others.shape == (120,)

@@ -49,15 +49,16 @@ def test_estimates_over_rounds_are_unbiased(clusters):
 @given(
     st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60),
     st.integers(1, 70),
-    st.floats(0, 0.5),
-    st.floats(0.01, 0.5),
+    st.floats(0, 0.3),
+    st.floats(0.01, 0.3),
+    st.floats(0, 0.4),
     st.floats(0, 60),
 )
-def test_any_values_give_valid_probabilities(texts, places, audit, floor, sharpness):
+def test_any_values_give_valid_probabilities(texts, places, audit, floor, spread, sharpness):
     """For any values and settings every q lies in (0, 1] and they sum to the places; nothing is below the floor."""
     values, agreed = np.array([v for v, _ in texts]), np.array([a for _, a in texts])
     places = min(places, len(values))
-    settings = AdaptiveSettings(audit_share=audit, floor_share=floor, sharpness=sharpness)
+    settings = AdaptiveSettings(audit_share=audit, floor_share=floor, spread_share=spread, sharpness=sharpness)
     q = probabilities(values, agreed, places, settings)
     assert ((q > 0) & (q <= 1)).all()
     assert q.sum() == pytest.approx(places, abs=1e-6)
@@ -67,8 +68,10 @@ def test_any_values_give_valid_probabilities(texts, places, audit, floor, sharpn
 def test_the_audit_gets_its_share_of_calm_agreement():
     """Its share of the places goes evenly to agreed texts not above their median value."""
     values, agreed = np.linspace(0.001, 0.5, 100), np.arange(100) < 60
-    q = probabilities(values, agreed, 10, AdaptiveSettings(audit_share=0.2, floor_share=0.01, sharpness=30))
-    assert q[:30].sum() == pytest.approx(2.0, abs=0.1)
+    q = probabilities(
+        values, agreed, 10, AdaptiveSettings(audit_share=0.1, floor_share=0.01, spread_share=0, sharpness=30)
+    )
+    assert q[:30].sum() == pytest.approx(1.0, abs=0.05)
     assert np.ptp(q[:30]) < 1e-9
     assert q[:30].min() > 10 * q[30:60].max()
 
@@ -77,12 +80,23 @@ def test_steeper_is_nearer_to_taking_the_top():
     """With rising sharpness the best texts get more, up to being certain; at 0 all get the same."""
     values = np.linspace(0.01, 1, 100)
     top = [
-        probabilities(values, np.zeros(100, bool), 10, AdaptiveSettings(sharpness=s, floor_share=0.05))[-10:].sum()
+        probabilities(values, np.zeros(100, bool), 10, AdaptiveSettings(sharpness=s, floor_share=0.05, spread_share=0))[
+            -10:
+        ].sum()
         for s in (0, 3, 12, 60)
     ]
     assert top == sorted(top)
     assert top[0] == pytest.approx(1.0)
     assert top[-1] > 7
+
+
+def test_the_spread_follows_the_square_root_of_the_value():
+    """Apart from two texts that are certain, a text of four times the value has twice the probability."""
+    values = np.array([0.01, 0.04] * 50 + [1.0, 1.0])
+    settings = AdaptiveSettings(audit_share=0, floor_share=0.001, spread_share=0.5, sharpness=100)
+    q = probabilities(values, np.zeros(102, bool), 4, settings)
+    assert q[1] / q[0] == pytest.approx(2.0, rel=0.03)
+    assert q[100:].tolist() == [1.0, 1.0]
 
 
 def test_likeness_puts_like_texts_side_by_side():
@@ -109,3 +123,9 @@ def test_a_batch_holds_texts_that_differ(pool):
     ours = np.mean([unevenness(draw(chances, made, left, rng)) for _ in range(200)])
     chance = np.mean([unevenness(rng.permutation(200)[:10]) for _ in range(200)])
     assert ours < 0.35 * chance
+
+
+def test_more_than_all_cannot_be_shared_out():
+    """The shares are named with their sum."""
+    with pytest.raises(ValueError, match=r"come to 1\.2; together they have at most 1"):
+        AdaptiveSettings(audit_share=0.6, floor_share=0.3, spread_share=0.3)

@@ -22,7 +22,7 @@ VERDICT = Verdict(
     id="v", probability=0.4, decision="pass", disagreement=0.3, miss_score=0.4, members={}, degraded=[], review=True
 )
 KNOWN_KEYS = re.compile(
-    r"\{hungjury:[\w.-]+\}:(i:.+|ids|ready|leases|l:[0-9a-f]{32}-\d+|q:[0-9a-f]{32}|seen:.+|a:[0-9a-f]{32}-\d+|log|labelled"
+    r"\{hungjury:[\w.-]+\}:(i:.+|ids|ready|leases|l:[0-9a-f]{32}-\d+|q:[0-9a-f]{32}|seen:.+|a:[0-9a-f]{32}-\d+|log|labelled|plants"
     r"|found:(FN|FP|all)|raters|stats|seq|deep|cursor|behind:.+)"
     r"|\{hungjury\}:(keys:(ids|k:[0-9a-f]{12})|campaigns:(names|c:.+|b:\d+:.+))"
 )
@@ -140,6 +140,7 @@ def check_records(client, prefix):
         live[held["item"], held["rater"]] += 1
     states, answers, waiting = Counter(), [], 0
     labelled = client.lrange(prefix + "labelled", 0, -1)
+    plants = client.lrange(prefix + "plants", 0, -1)
     for item_id in client.lrange(prefix + "ids", 0, -1):
         item = client.hgetall(f"{prefix}i:{item_id}")
         given = item["ans"].split()
@@ -158,7 +159,9 @@ def check_records(client, prefix):
             json.loads(answer["body"])
             assert client.sismember(f"{prefix}seen:{answer['rater']}", item_id)
         assert (item["state"] == "done") == (done == need)
-        assert (item_id in labelled) == ("label" in item)
+        planted = item["passed"] == "p"
+        assert (item_id in plants) == planted
+        assert (item_id in labelled) == ("label" in item and not planted)
         due = item["state"] == "open" and act + done < need
         assert (item["slot"] in ready) == due
         waiting += due

@@ -92,6 +92,13 @@ def test_only_loopback_and_serves_guarded_port_listen(service):
     assert [name for name in open_to_all if not name.startswith("ray::ServeRepli")] == []
 
 
+def test_whoever_answers_runs_at_normal_priority(service):
+    """Processes that serve are no background jobs: beside other work of the machine they get their part of it."""
+    serving = [process for process in service.family() if process.name().startswith("ray::ServeRepli")]
+    assert len(serving) >= 2
+    assert {process.nice() for process in serving} == {psutil.Process().nice()}
+
+
 def test_the_store_comes_back_by_itself(service, wait_until):
     """The store killed: back within a second or so, with what was acknowledged."""
     made = json.loads(service.call("key", "create", "--role", "label", "--name", "kept", "--json").stdout)
