@@ -5,9 +5,9 @@ round alone then gives an unbiased estimate of the failures in the whole pool: t
 failure drawn in it (Horvitz and Thompson 1952, JASA 47). The estimates are averaged with the weights of LURE (Farquhar,
 Gal and Rainforth 2021, ICLR, "On Statistical Bias in Active Learning"), here for rounds of any size: they depend on
 sizes alone, so the average stays unbiased however the answers shape later rounds, and where everything is drawn evenly
-it is the plain share. For one text a round these are their v_m; for a single round it is Horvitz and Thompson's. Using the
-posterior as a control variate (the difference estimator) was tried and left out: where failures are rare it took 1 to
-2 % off the standard deviation.
+it is the plain share. For one text a round these are their v_m; for a single round it is Horvitz and Thompson's.
+Using the posterior as a control variate (the difference estimator) was tried and left out: where failures are rare it
+took 1 to 2 % off the standard deviation.
 
 The interval inverts a test. A few failures with large weights make the estimate's distribution skewed, and an estimate
 of its variance from the failures that were seen is too small just when none with a large weight was seen; intervals
