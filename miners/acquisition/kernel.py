@@ -57,7 +57,7 @@ class Points:
         origins = pool.origins or [""] * len(text)
         return cls(
             members=_standard(logit(np.column_stack([pool.probabilities, pool.posterior]))),
-            text=text / np.where(length > 0, length, np.float32(1.0)),
+            text=np.asarray(text / np.where(length > 0, length, 1.0), dtype=np.float32),
             origin=np.unique(np.asarray(origins, dtype=object).astype(str), return_inverse=True)[1].astype(np.intp),
         )
 

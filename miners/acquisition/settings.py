@@ -28,7 +28,7 @@ class AdaptiveSettings(BaseModel):
 
     audit_share: float = Field(default=0.05, ge=0.0, le=1.0)
     floor_share: float = Field(default=0.03, gt=0.0, le=1.0)
-    spread_share: float = Field(default=0.15, ge=0.0, le=1.0)
+    spread_share: float = Field(default=0.1, ge=0.0, le=1.0)
     sharpness: float = Field(default=12.0, ge=0.0, le=100.0)
     exploration: float = Field(default=0.3, ge=0.0, le=3.0)
     false_alarm: float = Field(default=0.25, ge=0.0, le=1.0)
