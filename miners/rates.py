@@ -5,9 +5,9 @@ round alone then gives an unbiased estimate of the failures in the whole pool: t
 failure drawn in it (Horvitz and Thompson 1952, JASA 47). The estimates are averaged with the weights of LURE (Farquhar,
 Gal and Rainforth 2021, ICLR, "On Statistical Bias in Active Learning"), here for rounds of any size: they depend on
 sizes alone, so the average stays unbiased however the answers shape later rounds, and where everything is drawn evenly
-it is the plain share. For one text a round these are their v_m; for a single round it is Horvitz and Thompson's. Using the
-posterior as a control variate (the difference estimator) was tried and left out: where failures are rare it took 1 to
-2 % off the standard deviation.
+it is the plain share. For one text a round these are their v_m; for a single round it is Horvitz and Thompson's.
+Using the posterior as a control variate (the difference estimator) was tried and left out: where failures are rare it
+took 1 to 2 % off the standard deviation.
 
 The interval inverts a test. A few failures with large weights make the estimate's distribution skewed, and an estimate
 of its variance from the failures that were seen is too small just when none with a large weight was seen; intervals
@@ -170,15 +170,18 @@ def _check(rounds: Sequence[Round], confidence: float) -> None:
 def _limits(weights: FloatArray, failing: NDArray[np.bool_], confidence: float) -> tuple[float, float]:
     """Numbers of failures in the pool between which the one that was estimated is not surprising."""
     tail, estimate = (1 - confidence) / 2, float(weights[failing].sum())
-    odds = _odds(weights, failing)
+    logits = np.log(_odds(weights, failing))
+
+    def chances(size: float) -> FloatArray:
+        """Chance of failure of each labelled text where the odds are exp(size) times the model's."""
+        return np.asarray(1 / (1 + np.exp(-np.clip(size + logits, -_WIDEST, _WIDEST))), dtype=np.float64)
 
     def surprise(size: float) -> float:
-        """P(an estimate no higher than this one), where the odds of failure are exp(size) times the model's."""
-        chance = 1 / (1 + np.exp(-np.clip(size + np.log(odds), -_WIDEST, _WIDEST)))
-        return _below(estimate - float(weights @ chance), weights, chance)
+        """P(an estimate no higher than this one), where failures are as likely as that."""
+        return _below(estimate - number(size), weights, chances(size))
 
     def number(size: float) -> float:
-        return float(weights @ (1 / (1 + np.exp(-np.clip(size + np.log(odds), -_WIDEST, _WIDEST)))))
+        return float(weights @ chances(size))
 
     low = 0.0 if estimate == 0 else number(_crossing(lambda size: surprise(size) - (1 - tail)))
     return low, number(_crossing(lambda size: surprise(size) - tail))
@@ -224,7 +227,7 @@ def _below(distance: float, weights: FloatArray, chance: FloatArray) -> float:
 def _odds(weights: FloatArray, failing: NDArray[np.bool_]) -> FloatArray:
     """Odds of failure of each labelled text up to a common factor, positive, shape (labels,).
 
-    Logistic regression on the weight's logarithm, its slope with a normal prior, by Newton's method plus a constant.
+    Logistic regression on the weight's logarithm, its slope with a normal prior (Newton's method), plus a constant.
     """
     spread = np.full(len(weights), SPREAD_FAILURES / len(weights))
     if not failing.any() or failing.all():

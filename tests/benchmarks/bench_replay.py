@@ -6,9 +6,11 @@ told in `peers/acquisition.py`.
 Environment:
     HUNGJURY_BENCH_POOLS: folder that `python tests/benchmarks/pools.py` filled; without it the benchmark is skipped.
     HUNGJURY_BENCH_SEEDS: runs of each strategy (default 5).
+    HUNGJURY_BENCH_PEERS: a folder in which the libraries' choices are kept, so that they run once while ours changes.
     HUNGJURY_PEER_PYTHON: an interpreter that has the libraries (default: that of `make peers`).
 """
 
+import hashlib
 import json
 import os
 import subprocess
@@ -69,12 +71,17 @@ def peers(
 ) -> list[Given]:
     """The libraries' strategies, run in the environment that has them."""
     path, pool = folder / f"{file.name}.npz", labelled.pool
-    np.savez(path, table=pool.probabilities, thresholds=pool.thresholds, labels=labelled.labels)
     script = root / "tests" / "benchmarks" / "peers" / "acquisition.py"
-    command = [str(python), str(script), str(path), str(labels), str(BATCH), str(seeds)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return [Given(name, orders) for name, orders in json.loads(done.stdout).items()]
+    np.savez(path, table=pool.probabilities, thresholds=pool.thresholds, labels=labelled.labels)
+    options = [str(labels), str(BATCH), str(seeds)]
+    told = hashlib.sha256(b"\0".join([path.read_bytes(), script.read_bytes(), *map(str.encode, options)])).hexdigest()
+    kept = Path(os.environ.get("HUNGJURY_BENCH_PEERS", folder)) / f"{file.name}-{told[:16]}.json"
+    if not kept.is_file():
+        command = [str(python), str(script), str(path), *options]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-2000:]
+        kept.write_text(done.stdout, encoding="utf-8")
+    return [Given(name, orders) for name, orders in json.loads(kept.read_bytes()).items()]
 
 
 def show(name: str, report: Replay) -> None:
