@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -112,6 +113,7 @@ def _column(values: NDArray[Any], rows: int) -> NDArray[Any]:
 def _measured(candidate: Candidate | None, checked: Checked, row: int) -> Candidate | None:
     if candidate is None or not checked.keep[row]:
         return None
-    numbers = {name: round(float(values[row]), 4) for name, values in checked.numbers.items()}
+    measured = {name: float(values[row]) for name, values in checked.numbers.items()}
+    numbers = {name: round(value, 4) for name, value in measured.items() if math.isfinite(value)}
     meta = {**numbers, **candidate.provenance.meta}
     return Candidate(candidate.text, candidate.provenance.model_copy(update={"meta": meta}))

@@ -30,6 +30,13 @@ def compose(first: Effect, second: Effect) -> Effect:
     return "flips" if "flips" in (first, second) else "keeps"
 
 
+def effect_on(operator: Operator, label: int) -> Effect:
+    """What an operator does to a text of this label; some say so for each label apart, by a method of this name."""
+    asked = getattr(operator, "effect_on", None)
+    effect: Effect = asked(label) if callable(asked) else operator.effect
+    return effect
+
+
 @dataclass(frozen=True)
 class Parent:
     """A text that may be rewritten.
@@ -55,8 +62,9 @@ class Parent:
 
     def child(self, text: Text, operator: Operator, notes: Mapping[str, Any], origin: str) -> Candidate:
         """What an operator made of it, with its descent; `origin` says what kind of parent it was."""
-        effect = compose(self.effect, operator.effect)
-        kept = {"harm": self.harm, "severity": None if operator.effect == "flips" else self.severity, "told": self.told}
+        step = effect_on(operator, self.text.label)
+        effect = compose(self.effect, step)
+        kept = {"harm": self.harm, "severity": None if step == "flips" else self.severity, "told": self.told}
         meta = {
             **{key: value for key, value in notes.items() if key not in RESERVED},
             **{key: value for key, value in kept.items() if value is not None},

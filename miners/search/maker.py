@@ -12,7 +12,17 @@ from miners.search.bandit import Bandit
 from miners.search.elites import Elite
 from miners.search.gate import Rewrite
 from miners.search.lineage import Parent
-from miners.search.parents import ELITE, FINDING, SEED, Elites, Findings, Seeds, parent_of
+from miners.search.parents import (
+    BENIGN,
+    ELITE,
+    FINDING,
+    SEED,
+    Elites,
+    Findings,
+    Seeds,
+    makes_harmful,
+    parent_of,
+)
 from miners.search.workshop import Workshop
 
 DROPPED_COST = 0.5
@@ -20,6 +30,9 @@ DROPPED_COST = 0.5
 
 GRADIENT_COST = 2.0
 """A gradient pass in member calls, as the budget counts it."""
+
+
+_LABELS = {SEED: 1, BENIGN: 0}
 
 
 def arm_of(operator: str, origin: str) -> str:
@@ -77,24 +90,20 @@ class Maker:
     def _choices(self, operator: Operator, elites: Elites) -> list[_Choice]:
         """The kinds of parent that an operator has now."""
         found = []
-        if self._seeds.has(_label(operator)):
-            found.append(_Choice(operator, SEED))
+        for origin, label in _LABELS.items():
+            if self._seeds.has(label) and makes_harmful(operator, label):
+                found.append(_Choice(operator, origin))
         if fitting := elites.fitting(operator, self._depth):
             found.append(_Choice(operator, ELITE, elites=fitting))
-        if operator.effect != "flips" and (known := self._findings.fitting(operator, self._depth)):
+        if makes_harmful(operator, 1) and (known := self._findings.fitting(operator, self._depth)):
             found.append(_Choice(operator, FINDING, findings=known))
         return found
 
     def _parent(self, chosen: _Choice, elites: Elites, rng: np.random.Generator) -> Parent:
-        if chosen.origin == SEED:
-            return self._seeds.draw(_label(chosen.operator), chosen.operator.style, elites.filled, rng)
+        if chosen.origin in _LABELS:
+            return self._seeds.draw(_LABELS[chosen.origin], chosen.operator.style, elites.filled, rng)
         if chosen.origin == FINDING:
             return chosen.findings[int(rng.integers(len(chosen.findings)))]
         elite = elites.draw(chosen.elites, chosen.operator.style, rng)
         self._tries[elite.id] = self._tries.get(elite.id, 0) + 1
         return parent_of(elite, self._seeds, self._findings)
-
-
-def _label(operator: Operator) -> int:
-    """The label of the labelled texts that an operator can make a harmful one of."""
-    return 0 if operator.effect == "flips" else 1

@@ -17,10 +17,12 @@ from miners.proposer import Outcome
 from miners.rewrites.operator import Operator
 from miners.rewrites.seeds import split_of
 from miners.search.elites import Elite
-from miners.search.lineage import Parent, of_elite, of_finding, of_seed
+from miners.search.lineage import Parent, effect_on, of_elite, of_finding, of_seed
 from miners.search.niches import harm_of
 
-SEED, ELITE, FINDING = "seed", "elite", "finding"
+SEED, BENIGN, ELITE, FINDING = "seed", "benign", "elite", "finding"
+"""Kinds of parent: a labelled text with label 1, one with label 0, an elite, a miss that people confirmed."""
+
 _MOST_FINDINGS = 64
 
 
@@ -153,7 +155,11 @@ def _fits(operators: Sequence[str], operator: Operator, depth: int) -> bool:
     return len(operators) < depth and operator.name not in operators
 
 
+def makes_harmful(operator: Operator, label: int) -> bool:
+    """Whether an operator could make a harmful text of one with this label: the harmless must be flipped, and only it."""
+    return (effect_on(operator, label) == "flips") == (label == 0)
+
+
 def _suits(elite: Elite, operator: Operator) -> bool:
-    """What is thought harmless is flipped, and only that."""
     believed = elite.provenance.expected_label if elite.label is None else elite.label
-    return (believed == 0) == (operator.effect == "flips")
+    return makes_harmful(operator, 1 if believed is None else believed)

@@ -13,12 +13,14 @@ from ensemble.text import LabelledText, Text, check_text
 from miners.errors import SourceError
 from miners.proposer import Costs
 from miners.rewrites.operator import Operator
+from miners.search.lineage import effect_on
 
 _PATIENCE = 200
 """Texts in a row of which an operator makes nothing before it is benched."""
 
 _MOST_NOTES = 4_000
 _EFFECTS = ("keeps", "flips", "unknown")
+_LABELS = (0, 1)
 
 
 class Workshop:
@@ -45,8 +47,10 @@ class Workshop:
             if known in self._operators:
                 raise SourceError(f"two operators are called {known!r}")
             self._operators[known] = operator
-            if reason := _fault(operator):
-                self.benched[known] = reason
+            try:
+                _check(operator)
+            except Exception as error:  # noqa: BLE001 (as when it rewrites)
+                self.benched[known] = f"{type(error).__name__}: {error}"
         if not self._operators:
             raise SourceError("a search needs at least one operator")
 
@@ -88,14 +92,15 @@ class Workshop:
         self.benched, self._misses = dict(state["benched"]), dict(state["misses"])
 
 
-def _fault(operator: object) -> str | None:
-    """What is wrong with an operator's attributes."""
-    for field in ("name", "style"):
-        if not (isinstance(getattr(operator, field, None), str) and getattr(operator, field)):
-            return f"its {field} is no word"
-    if getattr(operator, "effect", None) not in _EFFECTS:
-        return f"its effect is none of {', '.join(_EFFECTS)}"
-    return None if callable(getattr(operator, "rewrite", None)) else "it has no rewrite"
+def _check(operator: Operator) -> None:
+    """Looks whether an operator has what it should."""
+    for field, word in (("name", operator.name), ("style", operator.style)):
+        if not (isinstance(word, str) and word):
+            raise TypeError(f"its {field} is no word")
+    if any(effect_on(operator, label) not in _EFFECTS for label in _LABELS):
+        raise ValueError(f"its effect is none of {', '.join(_EFFECTS)}")
+    if not callable(operator.rewrite):
+        raise TypeError("it cannot rewrite")
 
 
 def _checked(made: object) -> tuple[Text, dict[str, Any]]:

@@ -103,7 +103,7 @@ def test_with_all_operators_benched_nothing_more_is_given(make_search):
 def test_an_operator_without_its_attributes_is_benched_at_once(make_search, appending, field, value):
     """What is no operator is named before it is ever asked."""
     broken = appending("broken")
-    setattr(broken, field, value)
+    setattr(broken, field, value)  # as somebody's own operator may have it
     search = make_search([broken, appending()])
     assert list(search.benched) == ["broken"]
     assert {c.provenance.operators for c in search.propose(16)} == {("appending",)}

@@ -135,6 +135,25 @@ def test_benign_texts_are_only_flipped_and_injuries_never(make_search, judged, a
     assert {c.provenance.meta["label"] for c in found if c not in turned} == {1}
 
 
+def test_an_operator_may_do_another_thing_to_each_label(make_search, judged, appending):
+    """One that keeps a yes and flips a no is given both kinds of text; one that takes a yes back is given none."""
+
+    class Planting(appending):
+        def effect_on(self, label):
+            return "keeps" if label else "flips"
+
+    class Dreaming(appending):
+        def effect_on(self, label):
+            return "flips" if label else "keeps"
+
+    search = make_search([Planting("planting"), Dreaming("dreaming")])
+    found = _run(search, judged)
+    assert {c.provenance.operators[-1] for c in found} == {"planting"}
+    by_label = {(c.provenance.meta["label"], c.provenance.meta["effect"]) for c in found}
+    assert by_label == {(1, "keeps"), (0, "flips")}
+    assert {c.provenance.expected_label for c in found} == {1}
+
+
 def test_near_duplicates_of_parent_and_family_are_dropped(make_search, judged, appending):
     """An operator that changes next to nothing gives nothing."""
 
