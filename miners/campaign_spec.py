@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ensemble.near_duplicates import DEFAULT_THRESHOLD
 from miners.ranking import Weights
+from miners.search.settings import SearchSettings
 from miners.selection import Design
 
 Share = Annotated[float, Field(ge=0.0, le=1_000.0, allow_inf_nan=False)]
@@ -38,6 +39,7 @@ class CampaignSpec(BaseModel):
         places: places a round has at least, as long as the queue has them; rounds grow to reach it, because a text
             without a chance of selection could never speak for others.
         max_attempts: times that a batch may end the process before it is left out.
+        search: how the source "search" goes about it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +62,7 @@ class CampaignSpec(BaseModel):
     near_duplicate: float = Field(default=DEFAULT_THRESHOLD, gt=0.0, le=1.0)
     places: int = Field(default=8, ge=1, le=1_000)
     max_attempts: int = Field(default=3, ge=1, le=100)
+    search: SearchSettings = SearchSettings()
 
     def share(self, proposer: str) -> float:
         """Relative share of a proposer: by its full name, else by what stands before a colon, else 1."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from pydantic import BaseModel, ConfigDict
 
 from ensemble.text import Text
@@ -48,7 +50,7 @@ class Elite(BaseModel):
             worth=worth(scored.verdict, provenance, deployed),
         )
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Identity of the text."""
         return Text(self.text, self.context).id

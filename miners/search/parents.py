@@ -116,11 +116,12 @@ class Findings:
 
 
 class Elites:
-    """What may be rewritten of an archive that stays as it is while this is used."""
+    """What may be rewritten of an archive that stays as it is while this is used, with chains of one bounded length."""
 
     def __init__(self, elites: Sequence[Elite], tries: Mapping[str, int]) -> None:
         """Takes the elites, and how often each was rewritten so far."""
         self._elites, self._tries = elites, tries
+        self._fitting: dict[str, list[Elite]] = {}
         self.filled = Counter((elite.niche.harm, elite.niche.style) for elite in elites if not elite.niche.held)
         self.by_family: dict[str, list[Text]] = defaultdict(list)
         for elite in elites:
@@ -128,11 +129,14 @@ class Elites:
 
     def fitting(self, operator: Operator, depth: int) -> list[Elite]:
         """Those to which an operator may still be applied and that it could make a failure of."""
-        return [
-            elite
-            for elite in self._elites
-            if _fits(elite.provenance.operators, operator, depth) and _suits(elite, operator)
-        ]
+        if operator.name not in self._fitting:
+            suits = {label: makes_harmful(operator, label) for label in (0, 1)}
+            self._fitting[operator.name] = [
+                elite
+                for elite in self._elites
+                if suits[_believed(elite)] and _fits(elite.provenance.operators, operator, depth)
+            ]
+        return self._fitting[operator.name]
 
     def draw(self, fitting: Sequence[Elite], style: str, rng: np.random.Generator) -> Elite:
         """One of them: rather a good one, one seldom rewritten, and one whose harm has empty niches in this style."""
@@ -156,10 +160,11 @@ def _fits(operators: Sequence[str], operator: Operator, depth: int) -> bool:
 
 
 def makes_harmful(operator: Operator, label: int) -> bool:
-    """Whether an operator could make a harmful text of one with this label: the harmless must be flipped, and only it."""
+    """Whether an operator could make a harmful text of one with this label: it flips no, and keeps or may keep yes."""
     return (effect_on(operator, label) == "flips") == (label == 0)
 
 
-def _suits(elite: Elite, operator: Operator) -> bool:
-    believed = elite.provenance.expected_label if elite.label is None else elite.label
-    return makes_harmful(operator, 1 if believed is None else believed)
+def _believed(elite: Elite) -> int:
+    """Its label, by people or by construction; where nobody knows, the one that is searched for."""
+    known = elite.provenance.expected_label if elite.label is None else elite.label
+    return 1 if known is None else known
