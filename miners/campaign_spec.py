@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -132,6 +132,8 @@ class Summary(Tally):
         rounds: selections made.
         benched: proposers that were taken out, and why.
         bad_examples: the first bad rows, "file:line: message".
+        notes: what proposers say of themselves, by name; of "search" its "niches": "filled", of how many "cells", and
+            the "best" of them.
         ended: why it ended; "stopped" can be resumed.
         seconds: wall time over all runs of it.
     """
@@ -140,5 +142,6 @@ class Summary(Tally):
     rounds: int
     benched: dict[str, str]
     bad_examples: list[str] = Field(default_factory=list)
+    notes: dict[str, dict[str, Any]] = Field(default_factory=dict)
     ended: Ending
     seconds: float

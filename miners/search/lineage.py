@@ -8,16 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ensemble.text import LabelledText, Text
-from miners.candidate import Candidate, Provenance
+from miners.candidate import RESCORE, Candidate, Provenance
 from miners.proposer import Outcome
 from miners.rewrites.operator import Effect, Operator, label_after
 from miners.rewrites.seeds import family_of, split_of
 from miners.search.elites import Elite
 
 SOURCE = "search"
-
-RESCORE = "rescore"
-"""Key of the meta of texts that are proposed again because a member changed version."""
 
 RESERVED = frozenset({"harm", "severity", "told", "split", "effect", "style", "label", "root", "origin", RESCORE})
 """Keys of the meta that say how a text descends; no operator's notes may speak for them."""

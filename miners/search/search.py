@@ -14,7 +14,7 @@ import numpy as np
 
 from ensemble.near_duplicates import DEFAULT_THRESHOLD
 from ensemble.text import LabelledText, Text
-from miners.candidate import Candidate, Provenance, Scored
+from miners.candidate import RESCORE, Candidate, Provenance, Scored
 from miners.proposer import Cost, Outcome
 from miners.rewrites.operator import Operator
 from miners.search.archive import Archive
@@ -22,7 +22,7 @@ from miners.search.bandit import Bandit
 from miners.search.constraint import Constraint, Length
 from miners.search.elites import Elite
 from miners.search.gate import Gate, Rewrite
-from miners.search.lineage import RESCORE, SOURCE
+from miners.search.lineage import SOURCE
 from miners.search.maker import DROPPED_COST, Maker, arm_of
 from miners.search.niches import grid_of, niche_of
 from miners.search.parents import Elites, Findings, Seeds
@@ -199,8 +199,7 @@ class Search:
         return self._maker.make(elites, rng)
 
     def _observe(self, item: Scored) -> None:
-        again = item.candidate.provenance.meta.get(RESCORE) is True
-        item = _plain(item)
+        again, item = item.candidate.again, _plain(item)
         self.archive.know(item.verdict)
         if self._versions.see(item.verdict):
             self._doubt()

@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 
 from ensemble.text import Text
 from miners.campaign_intake import Expects
-from miners.candidate import Provenance
+from miners.candidate import RESCORE, Provenance
 from miners.errors import SourceError
 from miners.proposer import Cost, Costs, Learns, Outcome
-from miners.search.lineage import RESCORE
 from miners.search.search import Search
 
 
