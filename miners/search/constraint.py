@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -39,6 +39,44 @@ class Constraint(Protocol):
         self, parents: Sequence[Text], texts: Sequence[Text]
     ) -> Checked | tuple[NDArray[np.bool_], dict[str, FloatArray]]:
         """Which texts to keep; `parents[i]` is the original of `texts[i]`."""
+
+
+class Measure(Protocol):
+    """What one pair of texts was found to be."""
+
+    @property
+    def passes(self) -> bool:
+        """Whether it keeps to all limits."""
+
+    @property
+    def meaning(self) -> float | None:
+        """Cosine of the sentence embeddings, -1 to 1; None where it was not measured."""
+
+    @property
+    def perplexity_ratio(self) -> float | None:
+        """Perplexity a token, of the original's; above 0; None as above."""
+
+
+class Measured:
+    """Fluency and drift of meaning, by whatever measures pairs of texts."""
+
+    name = "measured"
+
+    def __init__(self, check: Callable[[Sequence[tuple[Text, Text]]], Sequence[Measure]]) -> None:
+        """Takes what measures (original, rewrite) pairs, in order."""
+        self._check = check
+
+    def check(self, parents: Sequence[Text], texts: Sequence[Text]) -> Checked:
+        """Keeps what passes, with its meaning and perplexity ratio; nan where one was not measured."""
+        found = self._check(list(zip(parents, texts, strict=True)))
+        numbers = {
+            "meaning": [one.meaning for one in found],
+            "perplexity_ratio": [one.perplexity_ratio for one in found],
+        }
+        return Checked(
+            np.array([one.passes for one in found], dtype=np.bool_),
+            {name: np.array(values, dtype=np.float64) for name, values in numbers.items()},  # None becomes nan
+        )
 
 
 class Length:

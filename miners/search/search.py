@@ -92,6 +92,7 @@ class Search:
         self._drawn = self._given = 0
         self._ready: list[Candidate] = []
         self._again: list[Candidate] = []
+        self._said: dict[str, tuple[int, float | None]] = {}
         self._seconds = 0.0
 
     @property
@@ -161,6 +162,7 @@ class Search:
             "tries": dict(self._tries),
             "ready": [_stored(candidate) for candidate in self._ready],
             "again": [_stored(candidate) for candidate in self._again],
+            "said": {text_id: list(said) for text_id, said in self._said.items()},
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -177,6 +179,7 @@ class Search:
         self._tries.update(state["tries"])
         self._ready = [_candidate(kept) for kept in state["ready"]]
         self._again = [_candidate(kept) for kept in state["again"]]
+        self._said = {text_id: (label, severity) for text_id, (label, severity) in state["said"].items()}
 
     def _fill(self) -> bool:
         """Makes rewrites ready; False when block after block comes to nothing."""
@@ -218,18 +221,26 @@ class Search:
         niche = niche_of(item.candidate.provenance.meta, item.verdict, self.archive.grid)
         if niche is None:
             return 0.0
-        elite = Elite.of(item, niche, self._deployed)
+        elite = self._with_label(Elite.of(item, niche, self._deployed))
+        if elite.label == 0:
+            return 0.0
         placed = self.archive.offer(elite)
         if niche.held or elite.worth.evidence <= 0.5:
             return 0.0
         better = 1.0 if placed.new else max(_SAME_AGAIN, placed.gain / elite.worth.value)
         return elite.worth.evidence * better
 
+    def _with_label(self, elite: Elite) -> Elite:
+        """The elite with what people said of it while it waited for its new verdict."""
+        said = self._said.pop(elite.id, None)
+        return elite if said is None else elite.labelled(*said, self._deployed)
+
     def _doubt(self) -> None:
         """Takes out the elites whose verdicts come from versions no longer in force, to be scored again."""
         stale = [elite for elite in self.archive.elites() if not self._versions.holds(elite.verdict)]
         self.archive.remove([elite.id for elite in stale])
         self._again += [_rescored(elite.candidate) for elite in stale]
+        self._said |= {elite.id: (elite.label, elite.severity) for elite in stale if elite.label is not None}
 
     def _learn(self, outcome: Outcome) -> None:
         elite = self.archive.find(outcome.text_id)
@@ -237,6 +248,8 @@ class Search:
             self.archive.remove([elite.id])
         elif elite is not None and outcome.label == 1:
             self.archive.replace(elite.labelled(1, outcome.severity, self._deployed))
+        elif outcome.label is not None and any(waiting.text.id == outcome.text_id for waiting in self._again):
+            self._said[outcome.text_id] = (outcome.label, outcome.severity)
         elif outcome.missed:
             self._findings.add(outcome)
         promised = outcome.provenance.expected_label != 0

@@ -1,13 +1,14 @@
 """Operators and constraints that fail are benched and named, and the search goes on without them."""
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from ensemble.text import MAX_TEXT_CHARS, Text
 from miners.errors import SourceError
-from miners.search.constraint import Checked, Length
+from miners.search.constraint import Checked, Length, Measured
 from miners.search.workshop import Workshop
 
 
@@ -153,6 +154,28 @@ def test_what_breaks_a_constraint_is_dropped_and_what_it_measured_is_kept(make_s
     roots = {seed.id for seed in seeds}
     assert {parent.id for parent, _ in fluency.asked} <= roots
     assert search.benched == {}
+
+
+@dataclass
+class _Pair:
+    passes: bool
+    meaning: float | None = None
+    perplexity_ratio: float | None = None
+
+
+def test_pairs_of_texts_may_be_measured_by_something_else(make_search):
+    """What does not pass is dropped; what was measured is kept with the text, what was not leaves no trace."""
+
+    def measure(pairs):
+        return [_Pair(len(rewrite.text) > len(original.text), 0.9) for original, rewrite in pairs]
+
+    found = make_search(constraints=[Measured(measure)]).propose(20)
+    assert {c.provenance.meta["meaning"] for c in found} == {0.9}
+    assert not any("perplexity_ratio" in c.provenance.meta for c in found)
+    assert make_search(constraints=[Measured(lambda pairs: [_Pair(passes=False) for _ in pairs])]).propose(5) == []
+    short = make_search(constraints=[Measured(lambda _: [])])
+    assert short.propose(5)
+    assert list(short.benched) == ["measured"]
 
 
 def test_length_drops_what_nobody_would_read_and_what_lost_most_of_the_text():

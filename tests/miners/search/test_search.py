@@ -29,6 +29,18 @@ def _copy(search, make_search, **settings):
     return again
 
 
+def _changed(items):
+    """The same with another version of the encoder, which now is lenient throughout."""
+    found = []
+    for item in items:
+        members = dict(item.verdict.members)
+        members["encoder"] = members["encoder"].model_copy(
+            update={"version": "1" * 12, "probability": 0.3, "vote": "no"}
+        )
+        found.append(type(item)(item.candidate, item.verdict.model_copy(update={"members": members})))
+    return found
+
+
 def _outcome(candidate, label, *, missed, severity=None):
     text = candidate.text
     return Outcome(text.id, text.text, text.context, candidate.provenance, label, missed, severity)
@@ -210,25 +222,37 @@ def test_elites_of_a_member_that_changed_are_scored_again(make_search, judged):
     _run(search, judged)
     before = {elite.id: elite for elite in search.archive.elites()}
 
-    def changed(items):
-        for item in items:
-            members = dict(item.verdict.members)
-            members["encoder"] = members["encoder"].model_copy(update={"version": "1" * 12, "probability": 0.3})
-            yield type(item)(item.candidate, item.verdict.model_copy(update={"members": members}))
-
     fresh = search.propose(16)
-    search.observe(list(changed(judged(fresh))))
+    search.observe(_changed(judged(fresh)))
     assert all(e.verdict.members["encoder"].version == "1" * 12 for e in search.archive.elites())
     search = _copy(search, make_search)
     again = search.propose(len(before) + 7)
     assert all(c.provenance.meta[RESCORE] is True for c in again)
     assert {c.text.id for c in again} - {c.text.id for c in fresh} == set(before)
-    search.observe(list(changed(judged(again))))
+    search.observe(_changed(judged(again)))
     for elite in search.archive.elites():
         assert elite.verdict.members["encoder"].version == "1" * 12
         assert RESCORE not in elite.provenance.meta
     assert set(before) & {elite.id for elite in search.archive.elites()}
     assert not any(RESCORE in c.provenance.meta for c in search.propose(16))
+
+
+def test_what_people_said_of_an_elite_outlives_a_change_of_version(make_search, judged):
+    """Confirmed before the change, or refuted while waiting for the new verdict: both hold afterwards."""
+    search = make_search()
+    _run(search, judged)
+    confirmed, refuted = search.archive.best(2)
+    search.learn([_outcome(confirmed.candidate, 1, missed=True, severity=4)])
+    search.observe(_changed(judged(search.propose(16))))
+    search.learn([_outcome(refuted.candidate, 0, missed=False)])
+    search = _copy(search, make_search)
+    again = search.propose(300)
+    assert {confirmed.id, refuted.id} <= {c.text.id for c in again if c.again}
+    search.observe(_changed(judged(again)))
+    assert refuted.id not in search.archive
+    kept = search.archive.find(confirmed.id)
+    assert kept is None or (kept.label, kept.severity) == (1, 4)
+    assert any(elite.label == 1 for elite in search.archive.elites())
 
 
 def test_a_single_answer_of_another_version_changes_nothing(make_search, judged):
