@@ -115,7 +115,7 @@ class Campaign:
             kept = self._opened(Checkpoint(intake=self._intake.state))
             self._journal.save(kept)
         batches = self._journal.batches(kept.round)
-        self._scored = [scored for batch in batches for scored in batch.candidates()]
+        self._scored = [scored for batch in batches for scored in batch.candidates() if not scored.candidate.again]
         self._round_texts = [text for batch in batches for text in batch.texts()]
         self._at = (batches[-1].after if batches else kept).model_copy(deep=True)
         self._seconds_before = self._at.seconds
@@ -159,14 +159,15 @@ class Campaign:
     def _fresh(self, name: str, candidates: Sequence[Candidate]) -> list[Candidate]:
         """The candidates that can be read and were not seen before, with the campaign's name on them."""
         readable = [candidate for candidate in candidates if _readable(candidate.text)]
-        found = self._seen.filter([candidate.text for candidate in readable])
+        sameness = self._seen.filter([candidate.text for candidate in readable])
+        found = ["new" if c.again else same for c, same in zip(readable, sameness, strict=True)]
         counts, tally = Counter(found), self._at.tally
         tally.proposed += len(candidates)
         tally.proposed_by_source[name] = tally.proposed_by_source.get(name, 0) + len(candidates)
         tally.refused += len(candidates) - len(readable)
         tally.exact_duplicates += counts["exact"]
         tally.near_duplicates += counts["near"]
-        return [self._named(c) for c, sameness in zip(readable, found, strict=True) if sameness == "new"]
+        return [self._named(c) for c, same in zip(readable, found, strict=True) if same == "new"]
 
     def _named(self, candidate: Candidate) -> Candidate:
         return Candidate(candidate.text, candidate.provenance.model_copy(update={"campaign": self.name}))
@@ -191,13 +192,14 @@ class Campaign:
 
     def _commit(self, name: str, scored: list[Scored], left_out: list[Text], proposed: int) -> None:
         """Writes the batch and everything that holds after it in one go."""
-        self._intake.observe(name, scored, proposed=proposed, new=len(scored) + len(left_out))
+        first = [item for item in scored if not item.candidate.again]
+        self._intake.observe(name, scored, proposed=proposed, new=len(first) + len(left_out))
         self._at.batch += 1
         self._at.intake = self._intake.state
         self._at.tally.bad_rows = self._intake.bad_rows()[0]
         batch = Batch.of(scored, left_out, self._stamped())
         self._journal.put(batch)
-        self._scored += scored
+        self._scored += first
         self._round_texts += batch.texts()
         self._report()
 
@@ -285,6 +287,7 @@ class Campaign:
             rounds=self._at.round - 1,
             benched=dict(self._intake.state.benched),
             bad_examples=self._intake.bad_rows()[1],
+            notes=dict(self._intake.state.notes),
             ended=ending,
             seconds=self._seconds(),
         )

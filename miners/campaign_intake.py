@@ -9,7 +9,7 @@ from miners.campaign_records import IntakeState
 from miners.campaign_spec import CampaignSpec
 from miners.candidate import Candidate, Scored
 from miners.errors import CampaignError
-from miners.proposer import Proposer
+from miners.proposer import Notes, Proposer
 
 _STALE_LIMIT = 20_000
 """Candidates without a new one among them after which a proposer is taken to go round in circles."""
@@ -110,6 +110,16 @@ class Intake:
         position = self._guarded(name, self._proposers[name].state)
         if name not in self.state.benched:
             self.state.positions[name] = position
+            self._take_notes(name)
+
+    def _take_notes(self, name: str) -> None:
+        """Takes down what a proposer has to say: its notes, and which of its parts failed."""
+        proposer = self._proposers[name]
+        if isinstance(proposer, Notes):
+            found = self._guarded(name, lambda: (dict(proposer.benched), dict(proposer.notes())))
+            for part, why in found[0].items() if found else ():
+                self.bench(f"{name}: {part}", str(why))
+            self.state.notes[name] = found[1] if found else {}
 
     def _active(self) -> list[str]:
         return [name for name in self._proposers if name not in self.state.dry and name not in self.state.benched]

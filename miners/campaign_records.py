@@ -24,7 +24,8 @@ class IntakeState(BaseModel):
         given: candidates that each gave, by name.
         stale: candidates since the last new one, by name.
         dry: those with nothing more to give.
-        benched: those taken out, and why.
+        benched: those taken out, and why; of a proposer whose parts were, as "proposer: part".
+        notes: what proposers have to say in the summary, by name.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -34,6 +35,7 @@ class IntakeState(BaseModel):
     stale: dict[str, int] = Field(default_factory=dict)
     dry: list[str] = Field(default_factory=list)
     benched: dict[str, str] = Field(default_factory=dict)
+    notes: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
 class Checkpoint(BaseModel):

@@ -6,10 +6,15 @@ from collections.abc import Callable, Sequence
 
 from ensemble.tasks.task import Task
 from miners.campaign_spec import CampaignSpec
+from miners.errors import SourceError
 from miners.proposer import Proposer
 from miners.rewrites.dilution import Dilution
+from miners.rewrites.injection import Injection
+from miners.rewrites.operator import Operator
 from miners.rewrites.seeds import SeedRewrites
 from miners.rewrites.typos import Typos
+from miners.search.lineage import SOURCE as SEARCH
+from miners.search.search import Search
 from miners.sources.completions import Completions, Generate
 from miners.sources.corpus import Corpus
 
@@ -34,7 +39,17 @@ def proposers_for(spec: CampaignSpec, task: Task, generate: Generate | None) -> 
         made.append((COMPLETIONS, lambda: _completions(spec, task.openings, generate)))
     if task.rows():
         made += [(name, lambda name=name: _rewrites(name, spec, task)) for name in (DILUTION, TYPOS)]  # type: ignore[misc] # bound by default
+        made.append((SEARCH, lambda: _search(spec, task)))
     return [make() for name, make in made if spec.share(name) > 0]
+
+
+def search_operators(task: Task) -> list[Operator]:
+    """What the search does to texts of a task; an operator for which the task lacks something is left out."""
+    try:
+        pooled: list[Operator] = [Dilution(task.rows())]
+    except SourceError:
+        pooled = []
+    return [*pooled, Injection(), Typos()]
 
 
 def _completions(spec: CampaignSpec, openings: Sequence[str], generate: Generate) -> Proposer:
@@ -45,4 +60,17 @@ def _rewrites(name: str, spec: CampaignSpec, task: Task) -> Proposer:
     operator = Dilution(task.rows()) if name == DILUTION else Typos()
     return SeedRewrites(
         operator, task.rows(), splits=spec.rewrite_splits, seed=spec.seed, limit=spec.limits.get(name, 10**9)
+    )
+
+
+def _search(spec: CampaignSpec, task: Task) -> Proposer:
+    return Search(
+        search_operators(task),
+        task.rows(),
+        deployed=spec.deployed,
+        splits=spec.rewrite_splits,
+        seed=spec.seed,
+        limit=spec.limits.get(SEARCH),
+        near_duplicate=spec.near_duplicate,
+        settings=spec.search,
     )

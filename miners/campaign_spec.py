@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ensemble.near_duplicates import DEFAULT_THRESHOLD
 from miners.ranking import Weights
+from miners.search.settings import SearchSettings
 from miners.selection import Design
 
 Share = Annotated[float, Field(ge=0.0, le=1_000.0, allow_inf_nan=False)]
@@ -38,6 +39,7 @@ class CampaignSpec(BaseModel):
         places: places a round has at least, as long as the queue has them; rounds grow to reach it, because a text
             without a chance of selection could never speak for others.
         max_attempts: times that a batch may end the process before it is left out.
+        search: how the source "search" goes about it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +62,7 @@ class CampaignSpec(BaseModel):
     near_duplicate: float = Field(default=DEFAULT_THRESHOLD, gt=0.0, le=1.0)
     places: int = Field(default=8, ge=1, le=1_000)
     max_attempts: int = Field(default=3, ge=1, le=100)
+    search: SearchSettings = SearchSettings()
 
     def share(self, proposer: str) -> float:
         """Relative share of a proposer: by its full name, else by what stands before a colon, else 1."""
@@ -129,6 +132,8 @@ class Summary(Tally):
         rounds: selections made.
         benched: proposers that were taken out, and why.
         bad_examples: the first bad rows, "file:line: message".
+        notes: what proposers say of themselves, by name; of "search" its "niches": "filled", of how many "cells", and
+            the "best" of them.
         ended: why it ended; "stopped" can be resumed.
         seconds: wall time over all runs of it.
     """
@@ -137,5 +142,6 @@ class Summary(Tally):
     rounds: int
     benched: dict[str, str]
     bad_examples: list[str] = Field(default_factory=list)
+    notes: dict[str, dict[str, Any]] = Field(default_factory=dict)
     ended: Ending
     seconds: float

@@ -37,12 +37,21 @@ class Provenance(BaseModel):
     meta: dict[str, Any] = Field(default_factory=dict)
 
 
+RESCORE = "rescore"
+"""Key of the meta of texts that are proposed again because a member changed version."""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A proposed text."""
 
     text: Text
     provenance: Provenance
+
+    @property
+    def again(self) -> bool:
+        """Whether it was scored before and only wants a new verdict: it is not queued a second time."""
+        return self.provenance.meta.get(RESCORE) is True
 
 
 @dataclass(frozen=True)

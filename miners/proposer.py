@@ -63,6 +63,22 @@ class Learns(Protocol):
         """Told labels that are new since the last call, also of texts that others proposed, oldest first."""
 
 
+@runtime_checkable
+class Notes(Protocol):
+    """A proposer with something to say in the summary.
+
+    Attributes:
+        benched: parts of it that failed and were taken out, and why; the rest goes on.
+    """
+
+    @property
+    def benched(self) -> dict[str, str]:
+        """See the class."""
+
+    def notes(self) -> dict[str, Any]:
+        """Small JSON."""
+
+
 @dataclass(frozen=True)
 class Cost:
     """What proposing used beside the member calls of scoring.

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 TOP = 10
 """Queued items shown at the end."""
 
-GENERATED = ("completions", "rewrite")
+SHOWN = 100
+"""Characters shown of the best text of a niche."""
+
+GENERATED = ("completions", "rewrite", "search")
 """Kinds of sources that need no file."""
 
 
@@ -174,6 +177,10 @@ def show_summary(summary: Summary) -> None:
         put(f"  {kind}: {count:,} scored, {summary.queued_kinds.get(kind, 0):,} queued")
     for source, why in summary.benched.items():
         put(f"  {printable(source)} was taken out: {printable(why)}")
+    if niches := summary.notes.get("search", {}).get("niches"):
+        put(f"  search: {niches['filled']:,} of {niches['cells']:,} niches filled, best first")
+        for best in niches["best"]:
+            put(f"    {best['worth']:.2f} {printable(best['niche'])}: {printable(best['text'][:SHOWN])}")
     for example in summary.bad_examples[:3]:
         say(printable(example))
 

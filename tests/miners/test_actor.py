@@ -261,6 +261,7 @@ def test_a_campaign_through_serve_uses_all_sources(redis_url, tmp_path):
         "completions",
         "rewrite:dilution",
         "rewrite:typos",
+        "search",
     }
     assert summary.proposed_by_source["corpus:texts.txt"] == 60
     assert 498 <= summary.member_calls <= 500
