@@ -28,7 +28,10 @@ def add_to(app: typer.Typer) -> None:
 
 def mine(
     files: Annotated[
-        list[Path] | None, typer.Option("--input", "-i", help="Texts to mine; may be repeated.", metavar="FILE")
+        list[Path] | None,
+        typer.Option(
+            "--input", "-i", help="Texts to mine: a file, folder, data set or 'pattern'; repeatable.", metavar="PATH"
+        ),
     ] = None,
     budget: Annotated[
         int | None, typer.Option("--budget", min=8, help="Member calls to spend; one text costs one a member.")
@@ -82,7 +85,7 @@ def campaign_spec(
     """What the campaign is told: the command line over the service's settings.
 
     Raises:
-        InputError: an input is not a file.
+        InputError: an input is not there, or holds no file of rows.
     """
     from ensemble.artifacts import current_artifact
     from ensemble.tasks.task import load_task
@@ -95,7 +98,7 @@ def campaign_spec(
     return CampaignSpec(
         task=task,
         deployed=joint.deployed,
-        inputs=tuple(str(_file(path)) for path in files),
+        inputs=tuple(_input(path) for path in files),
         budget=budget or mining.budget_texts * len(joint.members),
         queue_size=queue or mining.queue_size,
         round_size=max(mining.round_size, 1),
@@ -107,14 +110,18 @@ def campaign_spec(
     )
 
 
-def _file(path: Path) -> Path:
-    """The file's absolute path, which the service can read wherever it was started."""
+def _input(path: Path) -> str:
+    """The absolute path or pattern, which the service can read wherever it was started."""
     from ensemble.errors import InputError
+    from ensemble.row_files import find_files
 
     absolute = path.expanduser().absolute()
-    if not absolute.is_file():
-        raise InputError(f"{path} is not a file", field="--input")
-    return absolute
+    found = find_files(absolute)
+    if not found.files[0].searched and not absolute.is_file():
+        raise InputError(f"{path} is neither a file nor a folder", field="--input")
+    for skipped in found.skipped:
+        say(printable(str(skipped)))
+    return str(absolute)
 
 
 def run_campaign(name: str, spec: CampaignSpec) -> Summary:
@@ -163,6 +170,7 @@ def show_summary(summary: Summary) -> None:
         "near duplicates": summary.near_duplicates,
         "unreadable texts": summary.refused,
         "bad rows": summary.bad_rows,
+        "repeated rows": summary.repeated_rows,
         "degraded verdicts": summary.degraded,
         "texts given up": summary.left_out,
     }
