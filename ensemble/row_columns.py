@@ -42,7 +42,8 @@ def read_parquet(stream: IO[bytes], *, random_access: bool) -> Iterator[Found]:
 def read_arrow(stream: IO[bytes], *, random_access: bool) -> Iterator[Found]:
     """Rows of an Arrow file or stream, as `datasets` keeps them; `line` is the number of the row.
 
-    A file on disk is mapped and not read at once, for its batches may be of any size.
+    One batch of the file at a time is in memory; `datasets` writes a thousand rows a batch. The file is read and not
+    mapped, for a mapped one that another program shortens ends this process.
 
     Raises:
         InputError: not an Arrow file, or without a `text` column.
@@ -53,7 +54,7 @@ def read_arrow(stream: IO[bytes], *, random_access: bool) -> Iterator[Found]:
         magic = file.read(len(ARROW_MAGIC))
         file.seek(0)
         name = getattr(file, "name", None)
-        source = pa.memory_map(name) if isinstance(name, str) else pa.PythonFile(file, "r")
+        source = pa.OSFile(name) if isinstance(name, str) else pa.PythonFile(file, "r")
         with source:
             if magic == ARROW_MAGIC:
                 indexed = pa.ipc.open_file(source)
@@ -70,7 +71,7 @@ def _readable(kind: str) -> Iterator[None]:
 
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise InputError(f"is no readable {kind} file: {next(iter(str(error).splitlines()), 'damaged')}") from None
 
 
@@ -87,24 +88,32 @@ def _records(schema: Any, batches: Iterable[Any]) -> Iterator[Found]:
 
 def _rows(batch: Any) -> Iterable[dict[str, Any] | str]:
     """The rows of a batch, each as a record or as what is wrong with it."""
+    import pyarrow as pa
+
     if batch.nbytes <= MAX_LINE_BYTES:
         try:
+            batch.validate(full=True)
             return [_filled(record) for record in batch.to_pylist()]
-        except UnicodeDecodeError:  # one bad string spoils the batch: take its rows apart
+        except (pa.ArrowInvalid, UnicodeDecodeError):  # one bad string spoils the batch: take its rows apart
             pass
     return (_row(batch.slice(i, 1)) for i in range(batch.num_rows))
 
 
 def _row(row: Any) -> dict[str, Any] | str:
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    long = (pc.binary_length(column)[0].as_py() for column in row.columns if _is_string(column.type))
-    if any(length and length > MAX_LINE_BYTES for length in long):
-        return TOO_LONG
     try:
+        row.validate()
+        lengths = [pc.binary_length(column)[0].as_py() for column in row.columns if _is_string(column.type)]
+        if any(length and length > MAX_LINE_BYTES for length in lengths):
+            return TOO_LONG
+        row.validate(full=True)
         return _filled(row.to_pylist()[0])
     except UnicodeDecodeError:
         return NOT_UTF8
+    except pa.ArrowInvalid as error:
+        return NOT_UTF8 if "UTF8" in str(error) else f"is damaged: {str(error).splitlines()[0]}"
 
 
 def _is_string(kind: Any) -> bool:

@@ -313,7 +313,7 @@ def test_sniffing(head, expected):
     assert sniff(head) == expected
 
 
-@given(st.binary(max_size=300), st.sampled_from(["jsonl", "csv", "text", "parquet", None]))
+@given(st.binary(max_size=300), st.sampled_from(["jsonl", "csv", "text", "parquet", "arrow", None]))
 def test_any_bytes_give_rows_bad_rows_or_an_input_error(tmp_path_factory, data, kind):
     """Whatever a file holds, reading ends in rows, bad rows or an InputError, never in another exception."""
     path = tmp_path_factory.getbasetemp() / "fuzz"
