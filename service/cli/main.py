@@ -22,6 +22,7 @@ from service.cli import (
     serve,
     status,
     task,
+    traffic,
     train,
 )
 from service.cli.output import printable, say
@@ -39,7 +40,23 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (serve, status, score, mine, task, train, evaluate, artifacts, data, keys, drill, doctor, prepare, demo):
+for module in (
+    serve,
+    status,
+    score,
+    mine,
+    task,
+    train,
+    evaluate,
+    artifacts,
+    data,
+    traffic,
+    keys,
+    drill,
+    doctor,
+    prepare,
+    demo,
+):
     module.add_to(app)
 
 
