@@ -28,7 +28,7 @@ class CampaignSpec(BaseModel):
         seed: of everything random.
         answers: answers wanted for each queued text.
         shares: how much of the proposals each source gives, relative to the others; keys are names of proposers or of
-            their kind ("corpus", "completions", "rewrite", "rewrite:dilution"); absent = 1, 0 = off.
+            their kind ("corpus", "live", "completions", "steered", "rewrite", "rewrite:dilution"); absent = 1, 0 = off.
         limits: most proposals of a source, by name; absent = as many as it has.
         shuffle: whether inputs are shuffled within blocks, so that sorted files do not give one-sided rounds.
         rewrite_splits: splits of the seed rows that may be rewritten; held-out ones stay out.

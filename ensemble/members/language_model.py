@@ -203,9 +203,9 @@ class LanguageModel:
     ) -> list[str]:
         """Continues each prompt by nucleus sampling; see `generation.sample`.
 
-        What all prompts of a call begin with is read once, and kept until a call begins otherwise (`share=False`: every
-        prompt is read whole, for comparison). The i-th prompt draws from a generator of its own, seeded by (seed, i), so
-        what it becomes depends neither on the batch nor on other use of torch's randomness.
+        What all prompts of a call begin with is read once, and kept until a call begins otherwise; with `share=False`
+        every prompt is read whole, for comparison. The i-th prompt draws from a generator of its own, seeded by (seed,
+        i), so what it becomes depends neither on the batch nor on other use of torch's randomness.
         """
         rows = [[*self._start_tokens(), *self.tokens(prompt)] for prompt in prompts]
         if not all(rows):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 TOP = 10
 """Queued items shown at the end."""
 
-GENERATED = ("completions", "rewrite")
+GENERATED = ("live", "completions", "steered", "rewrite")
 """Kinds of sources that need no file."""
 
 
@@ -42,12 +44,25 @@ def mine(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything drawn at random.")] = None,
     answers: Annotated[int | None, typer.Option("--answers", min=1, help="Answers wanted per item.")] = None,
+    share: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--share",
+            help="How much a source gives, relative to the others, 0: nothing; repeatable. "
+            "Sources: corpus, live, completions, steered, rewrite.",
+            metavar="SOURCE=N",
+        ),
+    ] = None,
     generated: Annotated[
-        bool, typer.Option("--with-generated", help="With --input: also completions and rewrites.")
+        bool,
+        typer.Option("--with-generated", help="With --input: also live traffic, completions, steered ones, rewrites."),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Run a mining campaign on the running service. Without --input: completions and rewrites.
+    """Run a mining campaign on the running service.
+
+    Without --input it mines the sample of live traffic, where one is kept, and completions by the language model:
+    plain ones, and ones steered by what was found; and rewrites.
 
     Ctrl-C leaves the campaign running in the service.
     """
@@ -55,7 +70,14 @@ def mine(
 
     state = require_running()
     spec = campaign_spec(
-        state, files or [], budget=budget, queue=queue, seed=seed, answers=answers, generated=generated
+        state,
+        files or [],
+        budget=budget,
+        queue=queue,
+        seed=seed,
+        answers=answers,
+        generated=generated,
+        shares=_shares(share or ()),
     )
     summary = run_campaign(name or new_name(), spec)
     if as_json:
@@ -81,6 +103,7 @@ def campaign_spec(
     seed: int | None = None,
     answers: int | None = None,
     generated: bool = False,
+    shares: Mapping[str, float] = MappingProxyType({}),
 ) -> CampaignSpec:
     """What the campaign is told: the command line over the service's settings.
 
@@ -104,10 +127,33 @@ def campaign_spec(
         round_size=max(mining.round_size, 1),
         seed=mining.seed if seed is None else seed,
         answers=answers or state.answers_per_item,
-        shares=off,
+        shares={**off, **shares},
         design=Design(audit_share=mining.audit_share),
         near_duplicate=mining.near_duplicate_similarity,
     )
+
+
+def _shares(given: Sequence[str]) -> dict[str, float]:
+    """Shares by source out of SOURCE=N.
+
+    Raises:
+        InputError: not of that form, or an unknown source.
+    """
+    from ensemble.errors import InputError
+
+    shares = {}
+    for one in given:
+        name, _, number = one.partition("=")
+        if name.split(":", 1)[0] not in ("corpus", *GENERATED):
+            known = ", ".join(("corpus", *GENERATED))
+            raise InputError(f"there is no source {name!r}; there are {known}", field="--share")
+        try:
+            shares[name] = float(number)
+        except ValueError:
+            raise InputError(f"{one!r} is not SOURCE=N, such as live=2", field="--share") from None
+        if not 0 <= shares[name] <= 1_000:
+            raise InputError(f"{one!r}: 0 to 1,000 are allowed", field="--share")
+    return shares
 
 
 def _input(path: Path) -> str:
