@@ -115,13 +115,14 @@ def campaign_spec(
     from miners.campaign_spec import CampaignSpec
     from miners.selection import Design
 
+    inputs = tuple(_input(path) for path in files)
     task, mining = load_task(state.task).name, state.mining
     joint = current_artifact(task).joint
     off = dict.fromkeys(GENERATED, 0.0) if files and not generated else {}
     return CampaignSpec(
         task=task,
         deployed=joint.deployed,
-        inputs=tuple(_input(path) for path in files),
+        inputs=inputs,
         budget=budget or mining.budget_texts * len(joint.members),
         queue_size=queue or mining.queue_size,
         round_size=max(mining.round_size, 1),
