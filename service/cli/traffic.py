@@ -19,7 +19,7 @@ TEXT_CHARS = 200
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands."""
-    traffic = typer.Typer(help="The sample of live traffic; needs the running service.", no_args_is_help=True)
+    traffic = typer.Typer(help="The sample of live traffic.", no_args_is_help=True)
     for command in (status, show, forget, clear):
         traffic.command()(command)
     app.add_typer(traffic, name="traffic")
@@ -27,14 +27,14 @@ def add_to(app: typer.Typer) -> None:
 
 @contextlib.contextmanager
 def _sample() -> Iterator[RedisTraffic]:
-    """The sample of the running service's task."""
-    from ensemble.tasks.task import load_task
-    from service.runtime_state import require_running
+    """The sample of the running service's task; of the default one where only HUNGJURY_REDIS_URL names a store."""
+    from ensemble.tasks.task import DEFAULT_TASK, load_task
+    from service.runtime_state import running
     from service.supervisor.store import open_store
 
-    task = load_task(require_running().task).name
+    state = running()
     with open_store() as store:
-        yield store.traffic(task)
+        yield store.traffic(load_task(state.task if state is not None else DEFAULT_TASK).name)
 
 
 def status(as_json: Json = False) -> None:
@@ -63,9 +63,12 @@ def _row(window: Window) -> tuple[str, ...]:
 
 
 def _why_not() -> str:
-    from service.runtime_state import require_running
+    from service.runtime_state import running
 
-    kept = require_running().mining.live_traffic.enabled
+    state = running()
+    if state is None:
+        return ""
+    kept = state.mining.live_traffic.enabled
     return ": nothing was scored over HTTP yet" if kept else "; mining.live_traffic.enabled is false"
 
 
