@@ -35,7 +35,8 @@ def read_parquet(stream: IO[bytes], *, random_access: bool) -> Iterator[Found]:
     import pyarrow.parquet as pq
 
     with _searchable(stream, random_access=random_access) as file, _readable("Parquet"):
-        table = pq.ParquetFile(file, buffer_size=_BUFFER_BYTES)
+        # Without these two a whole group of rows, which may be the whole file, is read at once.
+        table = pq.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False)
         yield from _records(table.schema_arrow, table.iter_batches(batch_size=_BATCH_ROWS, use_threads=False))
 
 
