@@ -19,6 +19,18 @@ _KNOWN = ("text", "context", "id", "label", "meta", "members")
 
 
 @dataclass(frozen=True)
+class BadRow:
+    """A row that was skipped, and why; line 0 stands for a whole file."""
+
+    file: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}" if self.line else f"{self.file} {self.message}"
+
+
+@dataclass(frozen=True)
 class Row:
     """One readable row.
 

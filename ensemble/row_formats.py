@@ -1,28 +1,28 @@
-"""Reading records out of JSONL, CSV, Parquet and plain text, one at a time and in constant memory.
+"""Reading records out of JSONL, CSV and plain text, one at a time and in constant memory.
 
 Every reader yields `Found` in file order: what was parsed and the line on which it starts, or what is wrong with it.
+Parquet and Arrow are read by `ensemble.row_columns`.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any, Literal
 
 from ensemble.errors import InputError
 
-Format = Literal["jsonl", "csv", "parquet", "text"]
+Format = Literal["jsonl", "csv", "parquet", "arrow", "text"]
 
 MAX_LINE_BYTES = 4 << 20
-"""Longest line, and longest CSV record over several lines, that is read."""
+"""Longest line, longest CSV record over several lines, and longest value of a column that is read."""
 
-_PARQUET_BATCH = 256
+TOO_LONG = f"is longer than {MAX_LINE_BYTES >> 20} MB, the limit for one row"
+NOT_UTF8 = "is not valid UTF-8"
+
 _DRAIN_BYTES = 1 << 16
-_BYTES_NOT_UTF8 = "is not valid UTF-8"
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,11 @@ class _Lines:
         if len(raw) > MAX_LINE_BYTES:
             self._drain(raw)
         if self._record_bytes > MAX_LINE_BYTES:
-            raise _LineError(f"is longer than {MAX_LINE_BYTES >> 20} MB")
+            raise _LineError(TOO_LONG)
         try:
             return raw.decode("utf-8-sig" if self.number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            raise _LineError(f"{_BYTES_NOT_UTF8} (byte {error.start + 1})") from None
+            raise _LineError(f"{NOT_UTF8} (byte {error.start + 1})") from None
 
     def start_record(self) -> None:
         """A new record starts with the next line; its size is counted from here."""
@@ -172,52 +172,3 @@ def _csv_record(header: list[str], cells: list[str], line: int, problem: str | N
     elif label.lower() in ("", "null", "nan"):
         record.pop("label", None)
     return Found(line, record)
-
-
-def read_parquet(stream: IO[bytes], *, random_access: bool) -> Iterator[Found]:
-    """Rows of a Parquet file; `line` is the number of the row. Without `random_access` a copy is made on disk.
-
-    Raises:
-        InputError: not a Parquet file, or without a `text` column.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    with _searchable(stream, random_access=random_access) as file:
-        try:
-            table = pq.ParquetFile(file)
-            if "text" not in table.schema_arrow.names:
-                raise InputError(f"has no column 'text', only {', '.join(map(repr, table.schema_arrow.names[:10]))}")
-            number = 0
-            for batch in table.iter_batches(batch_size=_PARQUET_BATCH, use_threads=False):
-                for record in _batch_records(batch):
-                    number += 1
-                    yield Found(number, problem=_BYTES_NOT_UTF8) if record is None else Found(number, record)
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(f"is no readable Parquet file: {str(error).splitlines()[0]}") from None
-
-
-def _batch_records(batch: Any) -> Iterable[dict[str, Any] | None]:
-    try:
-        records: list[dict[str, Any] | None] = batch.to_pylist()
-    except UnicodeDecodeError:  # one bad string spoils the batch: take its rows apart
-        return [_slice_record(batch.slice(i, 1)) for i in range(batch.num_rows)]
-    return [record and {name: item for name, item in record.items() if item is not None} for record in records]
-
-
-def _slice_record(batch: Any) -> dict[str, Any] | None:
-    try:
-        record: dict[str, Any] = batch.to_pylist()[0]
-    except UnicodeDecodeError:
-        return None
-    return {name: item for name, item in record.items() if item is not None}
-
-
-def _searchable(stream: IO[bytes], *, random_access: bool) -> IO[bytes]:
-    """The stream itself where it can be searched cheaply, else a copy on disk: Parquet is read from its end."""
-    if random_access:
-        return stream
-    copy = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
-    shutil.copyfileobj(stream, copy)
-    copy.seek(0)
-    return copy

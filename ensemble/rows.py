@@ -1,55 +1,45 @@
-"""The one reader of rows: JSONL, CSV, Parquet and plain text, each also gzipped, and `-` for standard input.
+"""The one reader of rows: JSONL, CSV, Parquet, Arrow and plain text, each also gzipped, and `-` for standard input.
 
 Streams in constant memory. A bad row never stops the reading: it is handed out as a `BadRow` that names file and line.
-A file that cannot be read at all is an `InputError` that names it.
+A file that cannot be read at all is an `InputError` that names it; within a folder it is left out and named.
 """
 
 from __future__ import annotations
 
 import gzip
 import io
+import re
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TypeAlias, cast
+from typing import IO, cast
 
 from ensemble.errors import InputError
-from ensemble.row_checks import Row, check_row
-from ensemble.row_formats import Format, Found, parse_json, parse_text, read_csv, read_lines, read_parquet
+from ensemble.row_checks import BadRow, Row, check_row
+from ensemble.row_columns import ARROW_MAGIC, STREAM_MAGIC, read_arrow, read_parquet
+from ensemble.row_files import FoundFiles, RowFile, Source, find_files, format_of
+from ensemble.row_formats import Format, Found, parse_json, parse_text, read_csv, read_lines
 
-__all__ = ["BadRow", "Format", "Row", "RowReader", "Source", "read_rows", "sniff"]
+__all__ = [
+    "BadRow",
+    "Format",
+    "FoundFiles",
+    "Row",
+    "RowFile",
+    "RowReader",
+    "Source",
+    "find_files",
+    "read_files",
+    "read_rows",
+    "sniff",
+]
 
-Source: TypeAlias = str | Path
-"""A path, or "-" for standard input."""
-
-_SUFFIXES: dict[str, Format] = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".csv": "csv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".txt": "text",
-    ".text": "text",
-}
 _GZIP_MAGIC = b"\x1f\x8b"
 _PARQUET_MAGIC = b"PAR1"
+_ARRAY = re.compile(rb"\s*\[\s*\{")
 _PEEK_BYTES = 1 << 16
-
-
-@dataclass(frozen=True)
-class BadRow:
-    """A row that was skipped, and why."""
-
-    file: str
-    line: int
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.message}"
 
 
 def read_rows(source: Source, *, format: Format | None = None, skip: int = 0) -> Iterator[Row | BadRow]:  # noqa: A002 (the word for it)
@@ -61,12 +51,14 @@ def read_rows(source: Source, *, format: Format | None = None, skip: int = 0) ->
         skip: rows, good and bad together, to pass over at the start: the number handed out before.
 
     Raises:
-        InputError: missing, unreadable, a directory, a truncated archive, or no file of its format.
+        InputError: missing, unreadable, a folder (see `read_files`), a truncated archive, or no file of its format.
     """
     name = "<stdin>" if source == "-" else str(source)
     try:
         with _opened(source) as (stream, random_access):
-            chosen = format or _by_suffix(name) or sniff(stream.peek(_PEEK_BYTES))
+            head = stream.peek(_PEEK_BYTES)
+            chosen = format or format_of(name) or sniff(head)
+            _check_head(head, chosen)
             for index, found in enumerate(_read(stream, chosen, random_access=random_access)):
                 if index >= skip:
                     yield _checked(found, name)
@@ -84,6 +76,8 @@ def sniff(head: bytes) -> Format:
     """The format that a file's first bytes (decompressed) speak for; plain text when nothing else fits."""
     if head.startswith(_PARQUET_MAGIC):
         return "parquet"
+    if head.startswith((ARROW_MAGIC, STREAM_MAGIC)):
+        return "arrow"
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if start.startswith(b"{"):
         return "jsonl"
@@ -91,33 +85,69 @@ def sniff(head: bytes) -> Format:
     return "csv" if "text" in columns and (len(columns) > 1 or head.count(b"\n") > 1) else "text"
 
 
+def read_files(file: RowFile, *, skip: int = 0) -> Iterator[Row | BadRow]:
+    """All rows of a file that stands for a source or is part of one, see `read_rows`.
+
+    Rows of a data set's split carry it in `meta`, unless they say themselves. A file that was found by searching and
+    cannot be read, or not to its end, ends in a `BadRow` of line 0.
+
+    Raises:
+        InputError: the caller named this very file, and it cannot be read.
+    """
+    try:
+        for row in read_rows(file.path, skip=skip):
+            if isinstance(row, Row) and file.split:
+                row.meta.setdefault("split", file.split)
+            yield row
+    except InputError as error:
+        if not file.searched:
+            raise
+        name = str(file.path)
+        yield BadRow(name, 0, f"was left out: {str(error).removeprefix(name).strip()}")
+
+
 class RowReader:
-    """Good rows of several files in order; bad ones are counted and reported.
+    """Good rows of several sources in order; bad ones are counted and reported.
 
     Attributes:
         good: rows handed out so far.
         bad: rows skipped so far.
+        left_out: files of folders that were skipped so far.
     """
 
     def __init__(self, sources: Sequence[Source], *, on_bad: Callable[[BadRow], None] | None = None) -> None:
-        self.sources, self.good, self.bad = tuple(sources), 0, 0
+        self.sources, self.good, self.bad, self.left_out = tuple(sources), 0, 0, 0
         self._on_bad = on_bad
 
     def __iter__(self) -> Iterator[Row]:
         for source in self.sources:
-            for row in read_rows(source):
+            found = find_files(source)
+            for skipped in found.skipped:
+                self._report(skipped)
+            for row in (row for file in found.files for row in read_files(file)):
                 if isinstance(row, BadRow):
-                    self.bad += 1
-                    if self._on_bad:
-                        self._on_bad(row)
+                    self._report(row)
                 else:
                     self.good += 1
                     yield row
+
+    def _report(self, row: BadRow) -> None:
+        self.bad += bool(row.line)
+        self.left_out += not row.line
+        if self._on_bad:
+            self._on_bad(row)
+
+
+def _check_head(head: bytes, chosen: Format) -> None:
+    if chosen == "jsonl" and _ARRAY.match(head.removeprefix(b"\xef\xbb\xbf")):
+        raise InputError("holds one JSON array; write one object a line instead (`jq -c '.[]' FILE`)")
 
 
 def _read(stream: IO[bytes], chosen: Format, *, random_access: bool) -> Iterator[Found]:
     if chosen == "parquet":
         return read_parquet(stream, random_access=random_access)
+    if chosen == "arrow":
+        return read_arrow(stream, random_access=random_access)
     if chosen == "csv":
         return read_csv(stream)
     return read_lines(stream, parse_json if chosen == "jsonl" else parse_text)
@@ -132,11 +162,6 @@ def _checked(found: Found, file: str) -> Row | BadRow:
         return BadRow(file, found.line, f"{error.field} {error}" if error.field else str(error))
     except RecursionError:  # an object nested close to the parser's own limit
         return BadRow(file, found.line, "is nested too deeply")
-
-
-def _by_suffix(name: str) -> Format | None:
-    path = Path(name.removesuffix(".gz"))
-    return _SUFFIXES.get(path.suffix.lower())
 
 
 @contextmanager

@@ -89,7 +89,9 @@ class ServiceCampaign:
         return Campaign(
             self.name,
             self.spec,
-            proposers=proposers_for(self.spec, task, self._generate),
+            proposers=proposers_for(
+                self.spec, task, self._generate, store.traffic(self.spec.task), patience=Patience(tries=5)
+            ),
             score=self._score,
             queue=queue,
             ledger=queue,

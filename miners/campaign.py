@@ -197,6 +197,7 @@ class Campaign:
         self._at.batch += 1
         self._at.intake = self._intake.state
         self._at.tally.bad_rows = self._intake.bad_rows()[0]
+        self._at.tally.repeated_rows = self._intake.repeated_rows()
         batch = Batch.of(scored, left_out, self._stamped())
         self._journal.put(batch)
         self._scored += first

@@ -106,6 +106,10 @@ class Intake:
         readers = [proposer for proposer in self._proposers.values() if isinstance(proposer, ReadsRows)]
         return sum(reader.bad_rows for reader in readers), [line for r in readers for line in r.bad_examples]
 
+    def repeated_rows(self) -> int:
+        """Rows that were passed over because their file has the text already, nearby."""
+        return sum(getattr(proposer, "repeated_rows", 0) for proposer in self._proposers.values())
+
     def _take_position(self, name: str) -> None:
         position = self._guarded(name, self._proposers[name].state)
         if name not in self.state.benched:

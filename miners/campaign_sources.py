@@ -8,6 +8,7 @@ from ensemble.tasks.task import Task
 from miners.campaign_spec import CampaignSpec
 from miners.errors import SourceError
 from miners.proposer import Proposer
+from miners.queue.traffic import TrafficStore
 from miners.rewrites.dilution import Dilution
 from miners.rewrites.injection import Injection
 from miners.rewrites.operator import Operator
@@ -17,17 +18,30 @@ from miners.search.lineage import SOURCE as SEARCH
 from miners.search.search import Search
 from miners.sources.completions import Completions, Generate
 from miners.sources.corpus import Corpus
+from miners.sources.live import LiveTraffic
+from miners.sources.live import Patience as LivePatience
+from miners.sources.shots import can_steer
+from miners.sources.steered import Steered
 
-CORPUS, COMPLETIONS, DILUTION, TYPOS = "corpus", "completions", "rewrite:dilution", "rewrite:typos"
+CORPUS, LIVE, COMPLETIONS, STEERED = "corpus", "live", "completions", "steered"
+DILUTION, TYPOS = "rewrite:dilution", "rewrite:typos"
 
 
-def proposers_for(spec: CampaignSpec, task: Task, generate: Generate | None) -> list[Proposer]:
+def proposers_for(
+    spec: CampaignSpec,
+    task: Task,
+    generate: Generate | None,
+    traffic: TrafficStore | None = None,
+    patience: LivePatience = lambda call: call(),
+) -> list[Proposer]:
     """All sources with a share above 0, in a fixed order.
 
     Args:
         spec: names inputs, shares, seed, limits and the splits that may be rewritten.
         task: brings openings and labelled seed rows; sources for which it has none are left out.
-        generate: continues openings; None leaves that source out.
+        generate: continues prompts; None leaves the sources out that need it.
+        traffic: the sample of live traffic; None leaves that source out.
+        patience: how long to wait for that sample while its store is away.
 
     Raises:
         SourceError: an input cannot be read, or the task lacks what a source needs.
@@ -35,8 +49,12 @@ def proposers_for(spec: CampaignSpec, task: Task, generate: Generate | None) -> 
     made: list[tuple[str, Callable[[], Proposer]]] = []
     if spec.inputs:
         made.append((CORPUS, lambda: Corpus(spec.inputs, seed=spec.seed if spec.shuffle else None)))
+    if traffic is not None:
+        made.append((LIVE, lambda: LiveTraffic(traffic, limit=spec.limits.get(LIVE), patience=patience)))
     if generate is not None and task.openings:
         made.append((COMPLETIONS, lambda: _completions(spec, task.openings, generate)))
+    if generate is not None and can_steer(task.rows()):
+        made.append((STEERED, lambda: _steered(spec, task, generate)))
     if task.rows():
         made += [(name, lambda name=name: _rewrites(name, spec, task)) for name in (DILUTION, TYPOS)]  # type: ignore[misc] # bound by default
         made.append((SEARCH, lambda: _search(spec, task)))
@@ -54,6 +72,10 @@ def search_operators(task: Task) -> list[Operator]:
 
 def _completions(spec: CampaignSpec, openings: Sequence[str], generate: Generate) -> Proposer:
     return Completions(openings, generate, seed=spec.seed, limit=spec.limits.get(COMPLETIONS))
+
+
+def _steered(spec: CampaignSpec, task: Task, generate: Generate) -> Proposer:
+    return Steered(task.rows(), generate, openings=task.openings, seed=spec.seed, limit=spec.limits.get(STEERED))
 
 
 def _rewrites(name: str, spec: CampaignSpec, task: Task) -> Proposer:

@@ -21,7 +21,7 @@ class CampaignSpec(BaseModel):
     Attributes:
         task: name of the question.
         deployed: name of the member whose failures are hunted.
-        inputs: files of texts, as given.
+        inputs: files, folders, data sets or patterns of texts, as given.
         budget: member calls that may be spent; a text scored by four members costs four.
         queue_size: texts to queue, at most.
         round_size: texts scored before the next selection, at least.
@@ -29,7 +29,7 @@ class CampaignSpec(BaseModel):
         seed: of everything random.
         answers: answers wanted for each queued text.
         shares: how much of the proposals each source gives, relative to the others; keys are names of proposers or of
-            their kind ("corpus", "completions", "rewrite", "rewrite:dilution"); absent = 1, 0 = off.
+            their kind ("corpus", "live", "completions", "steered", "rewrite", "rewrite:dilution"); absent = 1, 0 = off.
         limits: most proposals of a source, by name; absent = as many as it has.
         shuffle: whether inputs are shuffled within blocks, so that sorted files do not give one-sided rounds.
         rewrite_splits: splits of the seed rows that may be rewritten; held-out ones stay out.
@@ -83,6 +83,7 @@ class Tally(BaseModel):
         left_out: texts of batches that ended the process too often.
         queued: texts queued.
         bad_rows: rows of corpora that could not be read.
+        repeated_rows: rows of corpora passed over because their text stands nearby already.
         members: most members that a verdict names, spared ones too; what a text is taken to cost. 0 = none scored yet.
         proposed_by_source, queued_by_source: by name of the proposer, and by source as kept with each text.
         disagreements: by source, then by pair "a|b": scored texts on which these two members vote differently.
@@ -103,6 +104,7 @@ class Tally(BaseModel):
     left_out: int = 0
     queued: int = 0
     bad_rows: int = 0
+    repeated_rows: int = 0
     members: int = 0
     proposed_by_source: dict[str, int] = Field(default_factory=dict)
     queued_by_source: dict[str, int] = Field(default_factory=dict)

@@ -140,6 +140,27 @@ class QueueConfig(_Section):
     waiting_limit: Count = 1_000_000
 
 
+class LiveTrafficConfig(_Section):
+    """Keeping a random sample of the texts that are scored over HTTP, so that campaigns can mine them.
+
+    Off unless switched on: it stores what users wrote. Within a window each distinct text has the same known
+    probability of being kept; see `miners.queue.traffic`.
+
+    Attributes:
+        enabled: whether texts are kept.
+        size: distinct texts kept a window, at most.
+        max_megabytes: store for them a window, at most.
+        window_hours: length of a window.
+        windows: windows kept; a text is deleted this many window lengths after its window began, at the latest.
+    """
+
+    enabled: bool = False
+    size: int = Field(default=10_000, ge=1, le=1_000_000)
+    max_megabytes: int = Field(default=64, ge=1, le=65_536)
+    window_hours: float = Field(default=24.0, ge=0.01, le=24 * 366, allow_inf_nan=False)
+    windows: int = Field(default=7, ge=1, le=366)
+
+
 class MiningConfig(_Section):
     """Defaults of a campaign.
 
@@ -152,6 +173,7 @@ class MiningConfig(_Section):
         generation_tokens: longest language-model continuation, in tokens.
         seed: seed of everything drawn at random.
         num_cpus: CPUs booked for the campaign's actor (bookkeeping, not a limit).
+        live_traffic: whether texts scored over HTTP are sampled, kept and mined.
     """
 
     budget_texts: Count = 1000
@@ -162,6 +184,7 @@ class MiningConfig(_Section):
     generation_tokens: int = Field(default=60, ge=1, le=1024)
     seed: int = Field(default=0, ge=0)
     num_cpus: float = Field(default=0.1, ge=0)
+    live_traffic: LiveTrafficConfig = LiveTrafficConfig()
 
 
 class RayConfig(_Section):

@@ -112,6 +112,18 @@ JUDGE_SECONDS = Metric(
     "hungjury_judge_request_seconds", "counter", "Seconds of requests to a remote judge.", ("member",)
 )
 JUDGE_COST = Metric("hungjury_judge_cost", "counter", "Cost of a remote judge, in its prices' currency.", ("member",))
+TRAFFIC_SEEN = Metric("hungjury_traffic_seen", "counter", "Texts scored over HTTP that could have been kept.")
+TRAFFIC_DROPPED = Metric(
+    "hungjury_traffic_dropped",
+    "counter",
+    "Texts of live traffic let go, by reason: buffer (no room while the store was slow or away; the probability takes "
+    "account of them), cleared (the sample was cleared meanwhile).",
+    ("reason",),
+)
+TRAFFIC_KEPT = Metric("hungjury_traffic_kept", "gauge", "Texts of live traffic kept of the window in progress.")
+TRAFFIC_PROBABILITY = Metric(
+    "hungjury_traffic_probability", "gauge", "Probability with which a text of the window in progress is kept."
+)
 QUEUE_UP = Metric("hungjury_queue_up", "gauge", "1 where the queue's store answers, 0 where not.")
 LIVE_ITEMS = Metric("hungjury_live_items", "gauge", "Labelled texts, by whether measures use them.", ("use",))
 LIVE_MISSES = Metric("hungjury_live_misses", "gauge", "Labelled texts that the deployed member missed.", ("weights",))
@@ -164,6 +176,10 @@ ALL: Final = (
     QUEUE_RATERS,
     FINDINGS,
     QUEUE_UP,
+    TRAFFIC_SEEN,
+    TRAFFIC_DROPPED,
+    TRAFFIC_KEPT,
+    TRAFFIC_PROBABILITY,
     LIVE_ITEMS,
     LIVE_MISSES,
     LIVE_N_EFF,

@@ -24,10 +24,11 @@ class ScoreInput(_Request):
 
 
 class ScoreRequest(_Request):
-    """Texts to score, answered in order."""
+    """Texts to score, answered in order. With `store: false` none of them is kept in the sample of live traffic."""
 
     inputs: list[ScoreInput] = Field(min_length=1)
     task: str | None = None
+    store: bool = True
 
 
 class ScoreResponse(BaseModel):

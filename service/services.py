@@ -14,6 +14,7 @@ from miners.queue.protocol import Ledger, Queue
 from service.config import Config
 from service.live import Live
 from service.metrics import Recorder
+from service.traffic import TrafficSampler
 
 Role = Literal["score", "label", "admin"]
 
@@ -52,6 +53,7 @@ class Services:
         groups_answered: member group -> whether it has ever answered; all true = ready.
         recorder: what `GET /v1/metrics/summary` shows.
         live: the measures on labelled texts; None where nobody keeps them.
+        traffic: samples what is scored over HTTP; None where that is switched off.
     """
 
     score: ScoreTexts
@@ -63,6 +65,7 @@ class Services:
     groups_answered: Callable[[], Mapping[str, bool]]
     recorder: Recorder = field(default_factory=Recorder)
     live: Live | None = None
+    traffic: TrafficSampler | None = None
 
 
 def services(request: Request) -> Services:

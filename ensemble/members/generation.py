@@ -1,14 +1,60 @@
-"""Nucleus sampling with one random generator a row."""
+"""Nucleus sampling with one random generator a row, and a prompt that rows share read once for all of them."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from ensemble.members.shared_attention import layer_windows
+
+_FEWEST_SHARED = 16
+"""Tokens from which a common beginning is worth a pass of its own."""
+
 _SORTED_TOKENS = 256
 """Tokens sorted at first; mostly their mass is enough."""
+
+
+@dataclass
+class SharedPrompt:
+    """The beginning that rows have in common, with its keys and values; the last one is kept for the next call.
+
+    Attributes:
+        tokens: token ids of the beginning; empty where none is worth it.
+        cache: of one row that holds them, in the form of transformers.
+    """
+
+    tokens: tuple[int, ...] = ()
+    cache: Any = None
+
+    def read(self, model: Any, rows: Sequence[list[int]], most_new_tokens: int) -> SharedPrompt:
+        """What these rows share: this prompt itself where it is the same, else a new one, read in one pass.
+
+        Rows of unequal length are padded behind what they share. A layer that looks back over a window counts the
+        padding in, so that nothing is shared where such rows could outgrow the smallest window.
+        """
+        tokens = _common(rows)
+        windows = layer_windows(model.config.get_text_config()) or (0,)
+        narrow = min((window for window in windows if window is not None), default=None)
+        outgrown = narrow is not None and max(map(len, rows)) + most_new_tokens > narrow
+        if len(tokens) < _FEWEST_SHARED or (outgrown and len(set(map(len, rows))) > 1):
+            return SharedPrompt()
+        if tokens == self.tokens:
+            return self
+        ids = torch.tensor([tokens], device=model.device)
+        out = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=True, logits_to_keep=1)
+        return SharedPrompt(tokens, out.past_key_values)
+
+    def lend(self, rows: int) -> Any:
+        """Keys and values for so many rows, which may be written on; None where there are none."""
+        if self.cache is None:
+            return None
+        lent = copy.deepcopy(self.cache)
+        lent.batch_repeat_interleave(rows)
+        return lent
 
 
 def sample(
@@ -16,6 +62,7 @@ def sample(
     tokenizer: Any,
     rows: Sequence[list[int]],
     *,
+    shared: SharedPrompt | None = None,
     max_new_tokens: int,
     temperature: float,
     top_p: float,
@@ -30,6 +77,7 @@ def sample(
         model: a causal language model; the caller turns gradients off.
         tokenizer: decodes what was written.
         rows: token ids, none empty.
+        shared: what they all begin with, already read; each row is longer. None = nothing.
         max_new_tokens: most tokens written per row.
         temperature: divides the logits; 0 takes the likeliest token always.
         top_p: draws from the smallest set of tokens with at least this mass, in (0, 1] (Holtzman et al. 2020).
@@ -43,8 +91,10 @@ def sample(
     written: list[list[int]] = [[] for _ in rows]
     done = [False] * len(rows)
     ends = _end_tokens(model, tokenizer)
-    ids, mask = _pad_left(rows, model.device)
-    cache = None
+    shared = shared or SharedPrompt()
+    ids, mask = _pad_left([row[len(shared.tokens) :] for row in rows], model.device)
+    mask = torch.cat([mask.new_ones(len(rows), len(shared.tokens)), mask], dim=1)
+    cache = shared.lend(len(rows))
     for _ in range(max_new_tokens):
         out = model(
             input_ids=ids, attention_mask=mask, position_ids=_positions(mask)[:, -ids.shape[1] :],
@@ -90,6 +140,14 @@ def _draw(probabilities: torch.Tensor, top_p: float, generator: torch.Generator)
     kept = mass[: 1 + int((mass < top_p).sum())]
     drawn = torch.rand(1, generator=generator, dtype=torch.float64) * kept[-1]
     return int(tokens[min(int(torch.searchsorted(kept, drawn, right=True)), len(kept) - 1)])
+
+
+def _common(rows: Sequence[list[int]]) -> tuple[int, ...]:
+    """What all rows begin with, so that each has at least one token behind it."""
+    first, last = min(rows), max(rows)  # whatever these two share, the rows between them share as well
+    most = min(map(len, rows)) - 1
+    at = next((i for i in range(most) if first[i] != last[i]), most)
+    return tuple(first[:at])
 
 
 def _pad_left(rows: Sequence[list[int]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

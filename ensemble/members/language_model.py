@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from ensemble.errors import ArtifactError, InputError
-from ensemble.members.generation import sample
+from ensemble.members.generation import SharedPrompt, sample
 from ensemble.members.hub import only_local
 from ensemble.members.packed_linear import pack
 from ensemble.members.padding import last_states, pooled_states
@@ -68,6 +68,7 @@ class LanguageModel:
         self._model, self._tokenizer = model, tokenizer
         self._fingerprint, self._threads, self._batch_tokens = fingerprint, threads, batch_tokens
         self._prefixes: OrderedDict[str, Prefix] = OrderedDict()
+        self._prompt = SharedPrompt()
         self._lock = threading.RLock()
         self._windows = layer_windows(model.config.get_text_config())
         self._shares_prefixes = self._prefix_sharing_works()
@@ -198,22 +199,28 @@ class LanguageModel:
         seed: int = 0,
         stop: Sequence[str] = (),
         batch: int = 16,
+        share: bool = True,
     ) -> list[str]:
         """Continues each prompt by nucleus sampling; see `generation.sample`.
 
-        The i-th prompt draws from a generator of its own, seeded by (seed, i), so what it becomes depends neither on
-        the batch nor on other use of torch's randomness.
+        What all prompts of a call begin with is read once, and kept until a call begins otherwise; with `share=False`
+        every prompt is read whole, for comparison. The i-th prompt draws from a generator of its own, seeded by (seed,
+        i), so what it becomes depends neither on the batch nor on other use of torch's randomness.
         """
         rows = [[*self._start_tokens(), *self.tokens(prompt)] for prompt in prompts]
         if not all(rows):
             raise InputError("a prompt has no tokens; is it blank?", field="prompts")
         written: list[str] = []
         with self._computing():
+            share = share and bool(rows) and self._shares_prefixes
+            prompt = self._prompt.read(self._model, rows, max_new_tokens) if share else SharedPrompt()
+            self._prompt = prompt if prompt.tokens else self._prompt
             for start in range(0, len(rows), batch):
                 written += sample(
                     self._model,
                     self._tokenizer,
                     rows[start : start + batch],
+                    shared=prompt,
                     max_new_tokens=max_new_tokens,
                     temperature=temperature,
                     top_p=top_p,

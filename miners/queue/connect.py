@@ -17,6 +17,8 @@ from miners.queue.api_keys import KeyStore, RedisKeyRecords
 from miners.queue.campaigns import RedisCampaigns
 from miners.queue.guard import guarded
 from miners.queue.redis_queue import RedisQueue
+from miners.queue.redis_traffic import RedisTraffic
+from miners.queue.traffic import Limits
 
 MINIMUM_VERSION = (7, 2)
 RETRIES = 8
@@ -130,6 +132,10 @@ class Store:
                     self.client, task, waiting_limit=waiting_limit, max_expiries=max_expiries
                 )
             return self._queues[task]
+
+    def traffic(self, task: str, limits: Limits | None = None) -> RedisTraffic:
+        """The sample of a task's live traffic; the limits matter to whoever adds to it."""
+        return RedisTraffic(self.client, task, limits)
 
     def ping(self) -> None:
         """Returns if the server answers; else StoreUnavailableError or StoreRefusedError."""

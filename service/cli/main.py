@@ -23,6 +23,7 @@ from service.cli import (
     serve,
     status,
     task,
+    traffic,
     train,
 )
 from service.cli.output import printable, say
@@ -51,6 +52,7 @@ for module in (
     evaluate,
     artifacts,
     data,
+    traffic,
     keys,
     drill,
     doctor,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,7 +22,7 @@ TOP = 10
 SHOWN = 100
 """Characters shown of the best text of a niche."""
 
-GENERATED = ("completions", "rewrite", "search")
+GENERATED = ("live", "completions", "steered", "rewrite", "search")
 """Kinds of sources that need no file."""
 
 
@@ -31,7 +33,10 @@ def add_to(app: typer.Typer) -> None:
 
 def mine(
     files: Annotated[
-        list[Path] | None, typer.Option("--input", "-i", help="Texts to mine; may be repeated.", metavar="FILE")
+        list[Path] | None,
+        typer.Option(
+            "--input", "-i", help="Texts to mine: a file, folder, data set or 'pattern'; repeatable.", metavar="PATH"
+        ),
     ] = None,
     budget: Annotated[
         int | None, typer.Option("--budget", min=8, help="Member calls to spend; one text costs one a member.")
@@ -42,12 +47,25 @@ def mine(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything drawn at random.")] = None,
     answers: Annotated[int | None, typer.Option("--answers", min=1, help="Answers wanted per item.")] = None,
+    share: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--share",
+            help="How much a source gives, relative to the others, 0: nothing; repeatable. "
+            "Sources: corpus, live, completions, steered, rewrite.",
+            metavar="SOURCE=N",
+        ),
+    ] = None,
     generated: Annotated[
-        bool, typer.Option("--with-generated", help="With --input: also completions and rewrites.")
+        bool,
+        typer.Option("--with-generated", help="With --input: also live traffic, completions, steered ones, rewrites."),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Run a mining campaign on the running service. Without --input: completions and rewrites.
+    """Run a mining campaign on the running service.
+
+    Without --input it mines the sample of live traffic, where one is kept, and completions by the language model:
+    plain ones, and ones steered by what was found; and rewrites.
 
     Ctrl-C leaves the campaign running in the service.
     """
@@ -55,7 +73,14 @@ def mine(
 
     state = require_running()
     spec = campaign_spec(
-        state, files or [], budget=budget, queue=queue, seed=seed, answers=answers, generated=generated
+        state,
+        files or [],
+        budget=budget,
+        queue=queue,
+        seed=seed,
+        answers=answers,
+        generated=generated,
+        shares=_shares(share or ()),
     )
     summary = run_campaign(name or new_name(), spec)
     if as_json:
@@ -81,43 +106,72 @@ def campaign_spec(
     seed: int | None = None,
     answers: int | None = None,
     generated: bool = False,
+    shares: Mapping[str, float] = MappingProxyType({}),
 ) -> CampaignSpec:
     """What the campaign is told: the command line over the service's settings.
 
     Raises:
-        InputError: an input is not a file.
+        InputError: an input is not there, or holds no file of rows.
     """
     from ensemble.artifacts import current_artifact
     from ensemble.tasks.task import load_task
     from miners.campaign_spec import CampaignSpec
     from miners.selection import Design
 
+    inputs = tuple(_input(path) for path in files)
     task, mining = load_task(state.task).name, state.mining
     joint = current_artifact(task).joint
     off = dict.fromkeys(GENERATED, 0.0) if files and not generated else {}
     return CampaignSpec(
         task=task,
         deployed=joint.deployed,
-        inputs=tuple(str(_file(path)) for path in files),
+        inputs=inputs,
         budget=budget or mining.budget_texts * len(joint.members),
         queue_size=queue or mining.queue_size,
         round_size=max(mining.round_size, 1),
         seed=mining.seed if seed is None else seed,
         answers=answers or state.answers_per_item,
-        shares=off,
+        shares={**off, **shares},
         design=Design(audit_share=mining.audit_share),
         near_duplicate=mining.near_duplicate_similarity,
     )
 
 
-def _file(path: Path) -> Path:
-    """The file's absolute path, which the service can read wherever it was started."""
+def _shares(given: Sequence[str]) -> dict[str, float]:
+    """Shares by source out of SOURCE=N.
+
+    Raises:
+        InputError: not of that form, or an unknown source.
+    """
     from ensemble.errors import InputError
 
+    shares = {}
+    for one in given:
+        name, _, number = one.partition("=")
+        if name.split(":", 1)[0] not in ("corpus", *GENERATED):
+            known = ", ".join(("corpus", *GENERATED))
+            raise InputError(f"there is no source {name!r}; there are {known}", field="--share")
+        try:
+            shares[name] = float(number)
+        except ValueError:
+            raise InputError(f"{one!r} is not SOURCE=N, such as live=2", field="--share") from None
+        if not 0 <= shares[name] <= 1_000:
+            raise InputError(f"{one!r}: 0 to 1,000 are allowed", field="--share")
+    return shares
+
+
+def _input(path: Path) -> str:
+    """The absolute path or pattern, which the service can read wherever it was started."""
+    from ensemble.errors import InputError
+    from ensemble.row_files import find_files
+
     absolute = path.expanduser().absolute()
-    if not absolute.is_file():
-        raise InputError(f"{path} is not a file", field="--input")
-    return absolute
+    found = find_files(absolute)
+    if not found.files[0].searched and not absolute.is_file():
+        raise InputError(f"{path} is neither a file nor a folder", field="--input")
+    for skipped in found.skipped:
+        say(printable(str(skipped)))
+    return str(absolute)
 
 
 def run_campaign(name: str, spec: CampaignSpec) -> Summary:
@@ -166,6 +220,7 @@ def show_summary(summary: Summary) -> None:
         "near duplicates": summary.near_duplicates,
         "unreadable texts": summary.refused,
         "bad rows": summary.bad_rows,
+        "repeated rows": summary.repeated_rows,
         "degraded verdicts": summary.degraded,
         "texts given up": summary.left_out,
     }

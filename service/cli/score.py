@@ -24,11 +24,15 @@ def add_to(app: typer.Typer) -> None:
 
 
 def score(
-    source: Annotated[str, typer.Argument(metavar="FILE|-", help="JSONL, CSV, Parquet or text, gzipped or not.")],
+    source: Annotated[str, typer.Argument(metavar="PATH|-", help="File, folder, data set or 'pattern' of texts.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here instead.", metavar="FILE")] = None,
     task: TaskName = "injury",
 ) -> None:
-    """Score every text of a file and write one JSON verdict a line. Needs no running service."""
+    """Score every text of a file and write one JSON verdict a line. Needs no running service.
+
+    JSONL, CSV, Parquet, Arrow or plain text, gzipped or not; of a folder everything below it, also what the library
+    datasets saved.
+    """
     from ensemble.rows import RowReader
 
     reader = RowReader([source], on_bad=tell_bad)
@@ -43,7 +47,8 @@ def score(
                 stream.writelines(verdict.model_dump_json() + "\n" for verdict in verdicts)
                 tell(reader.good, f"{reader.good:,} texts")
                 first = list(itertools.islice(rows, CHUNK))
-    say(f"{reader.good:,} scored, {reader.bad:,} bad rows skipped")
+    left_out = f", {reader.left_out:,} files left out" if reader.left_out else ""
+    say(f"{reader.good:,} scored, {reader.bad:,} bad rows skipped{left_out}")
     if not reader.good:
         raise typer.Exit(1)
 

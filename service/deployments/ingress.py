@@ -28,6 +28,7 @@ from service.live import Live
 from service.metrics import Both, Recorder
 from service.panel import Group, ServicePanel, WireText
 from service.services import Services
+from service.traffic import TrafficSampler, limits_of
 
 LANGUAGE_MODEL = "language_model"
 """The group whose model can write texts."""
@@ -71,6 +72,7 @@ class IngressReplica:
         joint = self._panel.joint
         thresholds = {name: joint.vote_threshold(name) for name in joint.members}
         live = Live(queue, self._panel.members, deployed=joint.deployed, thresholds=thresholds)
+        sampling = self._config.mining.live_traffic
         services = Services(
             score=self._panel.verdicts,
             queue=queue,
@@ -81,8 +83,13 @@ class IngressReplica:
             groups_answered=lambda: {group.name: group.answered for group in self._panel.groups},
             recorder=self._recorder,
             live=live,
+            traffic=self._sampler(task.name) if sampling.enabled else None,
         )
         return build_api(services, self._metrics)
+
+    def _sampler(self, task: str) -> TrafficSampler:
+        limits = limits_of(self._config.mining.live_traffic)
+        return TrafficSampler(self._store.traffic(task, limits), limits, self._metrics)
 
     async def score_texts(self, texts: Sequence[WireText]) -> list[dict[str, Any]]:
         """Verdicts as dicts, in order; the same path as over HTTP, without its limits on size and number.

@@ -6,6 +6,7 @@ import time
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
+from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from ensemble.text import check_text
@@ -40,7 +41,8 @@ async def score(
         verdicts = await given.score(texts, [one.id for one in body.inputs])
     stages.skip()  # the panel says itself where its time goes
     content = {"verdicts": [verdict.model_dump() for verdict in verdicts], "task": given.task.name}
-    response = SafeJSONResponse(content)
+    noted = BackgroundTask(given.traffic.anote, texts, verdicts) if given.traffic and body.store else None
+    response = SafeJSONResponse(content, background=noted)  # noted once the answer is out
     stages.end("write")
     return response
 

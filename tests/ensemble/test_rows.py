@@ -49,6 +49,23 @@ def _parquet(rows) -> bytes:
     return sink.getvalue()
 
 
+def _arrow(rows) -> bytes:
+    table, sink = pa.Table.from_pylist(rows), io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def _feather(rows) -> bytes:
+    table, sink = pa.Table.from_pylist(rows), io.BytesIO()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+COLUMNS = [(".parquet", _parquet), (".arrow", _arrow), (".feather", _feather)]
+
+
 def _content(row: Row) -> tuple:
     return row.text, row.context, row.id, row.label, row.meta
 
@@ -62,9 +79,9 @@ EXPECTED = [
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("named", [True, False])
-@pytest.mark.parametrize(("suffix", "write"), [(".jsonl", _jsonl), (".csv", _csv), (".parquet", _parquet)])
+@pytest.mark.parametrize(("suffix", "write"), [(".jsonl", _jsonl), (".csv", _csv), *COLUMNS])
 def test_every_format_gives_the_same_rows(tmp_path, suffix, write, named, packed):
-    """JSONL, CSV and Parquet, plain or gzipped, named by suffix or sniffed, hold the same rows."""
+    """JSONL, CSV, Parquet and Arrow, plain or gzipped, named by suffix or sniffed, hold the same rows."""
     path = _write(tmp_path / ("rows" + (suffix if named else "")), write(ROWS), packed=packed)
     assert [_content(row) for row in read_rows(path)] == EXPECTED
 
@@ -296,7 +313,7 @@ def test_sniffing(head, expected):
     assert sniff(head) == expected
 
 
-@given(st.binary(max_size=300), st.sampled_from(["jsonl", "csv", "text", "parquet", None]))
+@given(st.binary(max_size=300), st.sampled_from(["jsonl", "csv", "text", "parquet", "arrow", None]))
 def test_any_bytes_give_rows_bad_rows_or_an_input_error(tmp_path_factory, data, kind):
     """Whatever a file holds, reading ends in rows, bad rows or an InputError, never in another exception."""
     path = tmp_path_factory.getbasetemp() / "fuzz"
@@ -308,3 +325,68 @@ def test_any_bytes_give_rows_bad_rows_or_an_input_error(tmp_path_factory, data, 
         message = str(error)
     assert str(path) in message
     assert all(row.text.strip() for row in rows if isinstance(row, Row))
+
+
+@pytest.mark.parametrize(("suffix", "write"), COLUMNS)
+def test_a_huge_value_of_a_column_is_named_and_skipped(tmp_path, suffix, write):
+    """A row over the limit is reported by its number; its neighbours in the same batch are read."""
+    path = _write(
+        tmp_path / f"r{suffix}",
+        write([{"text": "a"}, {"text": "x" * (MAX_LINE_BYTES + 1)}, {"text": "b"}]),
+        packed=False,
+    )
+    first, bad, last = read_rows(path)
+    assert (first.text, last.text) == ("a", "b")
+    assert str(bad) == f"{path}:2: is longer than 4 MB, the limit for one row"
+
+
+@pytest.mark.parametrize(("suffix", "write"), COLUMNS)
+def test_a_string_that_is_not_utf8_spoils_its_row_only(tmp_path, suffix, write):
+    """Bytes that are no text are reported by row, and the rows beside it are read."""
+    path = _write(tmp_path / f"r{suffix}", write([{"text": "a"}, {"text": "QQQQ"}, {"text": "b"}]), packed=False)
+    path.write_bytes(path.read_bytes().replace(b"QQQQ", b"\xff\xfe\xff\xfe"))
+    found = list(read_rows(path))
+    assert [row.text for row in found if isinstance(row, Row)] == ["a", "b"]
+    assert "is not valid UTF-8" in str(found[1])
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".txt"])
+def test_a_line_without_end_never_comes_into_memory(tmp_path, suffix):
+    """A quarter of a gigabyte on one line costs a few megabytes; file, line and limit are named."""
+    path = tmp_path / f"r{suffix}.gz"
+    with gzip.open(path, "wb", compresslevel=1) as stream:
+        stream.write(b"text\nfirst\n")
+        for _ in range(256):
+            stream.write(b"x" * (1 << 20))
+        stream.write(b"\nlast\n")
+    tracemalloc.start()
+    found = list(read_rows(path))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    problem = next(row for row in found if isinstance(row, BadRow) and "longer" in str(row))
+    assert str(problem) == f"{path}:3: is longer than 4 MB, the limit for one row"
+    assert peak < 32 << 20
+
+
+def test_a_json_array_is_told_apart_from_a_row_a_line(tmp_path):
+    """A file that is one array is refused with what to do; a single bad row that is one is a bad row."""
+    whole, row = tmp_path / "a.json", tmp_path / "b.jsonl"
+    whole.write_text('[\n {"text": "x"}\n]')
+    row.write_text('[1]\n{"text": "x"}\n')
+    with pytest.raises(InputError, match="one object a line"):
+        list(read_rows(whole))
+    assert [type(found) for found in read_rows(row)] == [BadRow, Row]
+
+
+def test_a_parquet_file_of_one_group_of_rows_is_read_piece_by_piece(tmp_path):
+    """Memory stays far below the file, also where the file is one single group."""
+    path = tmp_path / "r.parquet"
+    table = pa.table({"text": [f"{i} " + "word " * 200 for i in range(20_000)]})
+    pq.write_table(table, path, row_group_size=20_000, compression="none", use_dictionary=False)
+    tracemalloc.start()
+    rows = sum(1 for _ in read_rows(path))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert rows == 20_000
+    assert path.stat().st_size > 19 << 20
+    assert peak < 10 << 20

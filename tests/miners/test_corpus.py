@@ -101,7 +101,7 @@ def test_big_meta_stays_out_and_families_are_kept(tmp_path):
     ("make", "message"),
     [
         (lambda _: None, "cannot be read"),
-        (lambda path: path.mkdir(), "Is a directory"),
+        (lambda path: path.mkdir(), "holds no file of rows"),
         (lambda path: path.write_text(""), "no readable row"),
         (lambda path: path.write_text("{broken\n" * 5), "no readable row"),
     ],
@@ -120,3 +120,53 @@ def test_no_input_is_refused():
     """A corpus needs a file."""
     with pytest.raises(SourceError, match="no input"):
         Corpus([])
+
+
+def test_a_folder_is_one_source_by_its_name(tmp_path):
+    """Texts of a folder are of one source; the file stands in meta; what was left out counts and is named."""
+    folder = tmp_path / "books"
+    folder.mkdir()
+    for name in "ba":
+        (folder / f"{name}.jsonl").write_text(json.dumps({"text": name, "meta": {"split": "train"}}))
+    (folder / "cover.png").write_bytes(b"x")
+    corpus = Corpus([folder])
+    found = corpus.propose(9)
+    assert corpus.name == "corpus:books"
+    assert [candidate.provenance.source for candidate in found] == ["corpus:books"] * 2
+    assert found[0].provenance.meta == {"split": "train", "file": "a.jsonl", "line": 1}
+    assert (corpus.bad_rows, corpus.expected(99)) == (1, 0)
+    assert "cover.png was left out" in corpus.bad_examples[0]
+
+
+def test_a_folder_that_grew_can_be_resumed_and_one_that_changed_cannot(tmp_path):
+    """New files behind the one in progress are read; where earlier ones changed, going on would mix texts up."""
+    for name in "bd":
+        (tmp_path / f"{name}.txt").write_text("".join(f"{name}{i}\n" for i in range(4)))
+    first = Corpus([tmp_path])
+    first.propose(6)
+    state = json.loads(json.dumps(first.state()))
+    (tmp_path / "e.txt").write_text("e0\n")
+    grown = Corpus([tmp_path])
+    grown.restore(state)
+    assert _texts(_all(grown)) == ["d2", "d3", "e0"]
+    (tmp_path / "a.txt").write_text("a0\n")
+    with pytest.raises(SourceError, match="no longer there as they were"):
+        Corpus([tmp_path]).restore(state)
+
+
+def test_the_same_text_again_and_again_is_passed_over(tmp_path):
+    """Copies within a block are counted and not proposed, and it goes on from any position all the same."""
+    path = tmp_path / "r.txt"
+    path.write_text("same\n" * 50_000 + "other\n")
+    corpus = Corpus([path], seed=1, block=10_000)
+    assert corpus.expected(1_000) == 6
+    found = _texts(_all(corpus))
+    assert found == ["same"] * 5 + ["other"]
+    assert (corpus.repeated_rows, corpus.expected(1_000)) == (49_995, 0)
+    for cut in range(7):
+        first = Corpus([path], seed=1, block=10_000)
+        taken = _texts(first.propose(cut))
+        second = Corpus([path], seed=1, block=10_000)
+        second.restore(json.loads(json.dumps(first.state())))
+        assert taken + _texts(_all(second)) == found
+        assert second.repeated_rows == 49_995

@@ -118,7 +118,7 @@ def make_world(keyring):
     """Builds a world with settings of the test's choice."""
     clients = []
 
-    def make(**settings):
+    def make(*, traffic=None, **settings):
         keys, tokens = keyring
         rule, clock = Rule(), Clock()
         queue = MemoryQueue("injury", clock=clock)
@@ -130,6 +130,7 @@ def make_world(keyring):
             task=load_task("injury"),
             config=validate_config(settings),
             groups_answered=lambda: {"words": not rule.down},
+            traffic=traffic,
         )
         client = TestClient(build_api(services), raise_server_exceptions=False)
         clients.append(client)

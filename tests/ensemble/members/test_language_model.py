@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from ensemble.errors import ArtifactError, InputError
+from ensemble.members.generation import SharedPrompt
 from ensemble.members.language_model import LanguageModel
 from ensemble.members.weights import MANIFEST, verify
 
@@ -150,6 +151,39 @@ def test_writing_ends_before_a_stop(tiny):
     mark = free[len(free) // 2]
     [stopped] = tiny.generate(["the boat"], max_new_tokens=20, seed=1, stop=[mark])
     assert stopped == free.split(mark)[0]
+
+
+LONG = " Text : the boat came in Outcome : safe" * 4
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [["", ""] * 3, [" Text : he fell", " she sang well"] * 2, [""]],
+    ids=["the same prompt", "other ends", "one prompt"],
+)
+def test_a_prompt_that_is_shared_writes_what_it_writes_alone(tiny, ends):
+    """Reading the common beginning once gives the texts that reading every prompt whole gives, also the second time."""
+    prompts = [LONG + end for end in ends]
+    apart = tiny.generate(prompts, max_new_tokens=24, seed=5, batch=4, share=False)
+    assert [tiny.generate(prompts, max_new_tokens=24, seed=5, batch=4) for _ in range(2)] == [apart, apart]
+    assert len(set(apart)) > len(ends) // 2
+
+
+def test_rows_of_one_length_share_past_the_window_and_others_do_not(tiny):
+    """Padding would push tokens out of a layer's window, so rows that need it are read whole once they outgrow it."""
+    same, other = [tiny.tokens(LONG + end) for end in (" safe", " safe")], [tiny.tokens(LONG), tiny.tokens(LONG + " a")]
+    shared = [SharedPrompt().read(tiny._model, rows, 4) for rows in (same, other)]
+    assert [len(prompt.tokens) for prompt in shared] == [len(same[0]) - 1, 0]
+
+
+def test_only_the_last_prompt_is_kept(tiny):
+    """The same beginning again is not read again; another one takes its place."""
+    tiny.generate([LONG] * 2, max_new_tokens=2)
+    first = tiny._prompt
+    tiny.generate([LONG] * 3, max_new_tokens=2, seed=1)
+    assert tiny._prompt is first
+    tiny.generate([LONG + LONG] * 2, max_new_tokens=2)
+    assert len(tiny._prompt.tokens) > len(first.tokens)
 
 
 def test_threads_are_given_back(tiny):

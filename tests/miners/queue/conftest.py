@@ -24,6 +24,7 @@ VERDICT = Verdict(
 KNOWN_KEYS = re.compile(
     r"\{hungjury:[\w.-]+\}:(i:.+|ids|ready|leases|l:[0-9a-f]{32}-\d+|q:[0-9a-f]{32}|seen:.+|a:[0-9a-f]{32}-\d+|log|labelled|plants"
     r"|found:(FN|FP|all)|raters|stats|seq|deep|cursor|behind:.+)"
+    r"|\{hungjury:[\w.-]+\}:traffic:(salt|windows|cleared|[ktns]:\d+)"
     r"|\{hungjury\}:(keys:(ids|k:[0-9a-f]{12})|campaigns:(names|c:.+|b:\d+:.+))"
 )
 
@@ -120,7 +121,7 @@ def check_keys(client):
     for key in client.keys("*"):
         assert KNOWN_KEYS.fullmatch(key), f"unknown key {key}"
         given_back = ":l:" in key and client.hget(key, "state") != "live"
-        if ":q:" in key or given_back:
+        if ":q:" in key or given_back or re.search(":traffic:[ktns]:", key):
             assert client.pttl(key) > 0, f"{key} never goes away"
         else:
             assert client.pttl(key) == -1, f"{key} goes away"

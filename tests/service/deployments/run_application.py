@@ -78,12 +78,24 @@ def start(port, url, folder):
         _temp_dir=folder,
     )
     serve.start(http_options={"host": "127.0.0.1", "port": port}, logging_config={"enable_access_log": False})
-    config = validate_config({"redis": {"url": url}, "members": {"language_model": {"deadline_seconds": 1.0}}})
+    settings = {
+        "redis": {"url": url},
+        "members": {"language_model": {"deadline_seconds": 1.0}},
+        "mining": {"live_traffic": {"enabled": True}},
+    }
+    config = validate_config(settings)
     scorers = {
         name: bind_scorer(name, partial(WordScorer, members), config.group(name), members)
         for name, members in MEMBERS.items()
     }
     return serve.run(bind_ingress(config, joint(), MEMBERS, scorers), name="hungjury", route_prefix="/")
+
+
+def kept(url):
+    """The sample of live traffic."""
+    with Store(url) as store:
+        traffic = store.traffic("injury")
+        return [one.model_dump() for window in traffic.windows() for one in traffic.read(window.window, count=10_000)]
 
 
 def main():
@@ -103,6 +115,8 @@ def main():
         if method == "restart_redis":
             server.start()
             result = server.pid
+        elif method == "traffic":
+            result = kept(server.url)
         else:
             result = getattr(handle, method).remote(**arguments).result(timeout_s=60)
         print(json.dumps(result), flush=True)

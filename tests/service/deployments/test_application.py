@@ -99,6 +99,21 @@ def test_scores_in_order_over_http_and_by_handle(application):
     assert application.tell("score_texts", texts=[[text, ""] for text in texts]) == verdicts
 
 
+def test_what_is_scored_over_http_is_sampled_and_what_campaigns_score_is_not(application):
+    """Within moments the texts of a request are kept, with their verdict and count; those by handle are none of it."""
+    application.tell("score_texts", texts=[["a miner's own text", ""]])
+    verdict = application.score("a caller's text", "a caller's text").json()["verdicts"][0]
+    found = {}
+
+    def kept():
+        found.update({one["text"]: one for one in application.tell("traffic")})
+        return found.get("a caller's text", {}).get("times") == 2
+
+    wait_until(kept)
+    assert found["a caller's text"]["served"]["decision"] == verdict["decision"]
+    assert "a miner's own text" not in found
+
+
 def test_the_handle_takes_more_texts_than_a_request_may_hold(application):
     """Callers inside the cluster are not bound to the HTTP limit."""
     verdicts = application.tell("score_texts", texts=[[f"text {i}", ""] for i in range(600)])
