@@ -14,6 +14,7 @@ from ensemble.text import Text
 from ensemble.verdict import Verdict
 from miners.campaign_spec import Summary, Tally
 from miners.candidate import Candidate, Provenance, Scored
+from miners.queue.types import AnswerValue
 
 
 class IntakeState(BaseModel):
@@ -46,6 +47,7 @@ class Checkpoint(BaseModel):
         tally: counts so far.
         intake: where the proposers stand.
         seconds: wall time spent so far.
+        arrived: items that had arrived in the queue when the round was opened.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -56,6 +58,7 @@ class Checkpoint(BaseModel):
     tally: Tally = Field(default_factory=Tally)
     intake: IntakeState = Field(default_factory=IntakeState)
     seconds: float = 0.0
+    arrived: int = 0
 
 
 class Attempt(BaseModel):
@@ -134,6 +137,42 @@ class Batch(BaseModel):
     def texts(self) -> list[Text]:
         """All texts that count as seen."""
         return [Text(s.text, s.context) for s in self.scored] + [Text(*pair) for pair in self.left_out]
+
+
+class Said(BaseModel):
+    """What was said of a queued text when it was read.
+
+    Attributes:
+        severity: mean of those given, 0 to 4; None without one.
+        missed: whether the deployed member passed the text and the label is yes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    label: AnswerValue
+    severity: float | None = None
+    missed: bool = False
+
+
+class Closing(BaseModel):
+    """What the closing of a round goes by, written down before anything is queued, so that it is repeated exactly.
+
+    Attributes:
+        round: which one; 0 stands for the beginning, and has the labels from before the campaign.
+        arrived: items of the queue that the round's texts were compared with.
+        withdrawn: texts of the round that others had queued meanwhile, the same or nearly.
+        read: labels read from the ledger, in all.
+        labels: those that were new at this closing, oldest first.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    round: int
+    arrived: int = 0
+    withdrawn: list[str] = Field(default_factory=list)
+    read: int = 0
+    labels: list[Said] = Field(default_factory=list)
 
 
 class SeenRound(BaseModel):
