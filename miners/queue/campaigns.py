@@ -250,5 +250,5 @@ def _index(value: int, what: str) -> int:
 
 def _known(name: str, value: T | None) -> T:
     if value is None:
-        raise CampaignError(f"no campaign {name!r}; `hungjury mine` creates one")
+        raise CampaignError(f"no campaign {name!r}; `hungjury campaigns` lists those that there are")
     return value

@@ -10,6 +10,7 @@ import typer
 
 from service.cli import (
     artifacts,
+    campaigns,
     data,
     demo,
     doctor,
@@ -39,7 +40,23 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (serve, status, score, mine, task, train, evaluate, artifacts, data, keys, drill, doctor, prepare, demo):
+for module in (
+    serve,
+    status,
+    score,
+    mine,
+    campaigns,
+    task,
+    train,
+    evaluate,
+    artifacts,
+    data,
+    keys,
+    drill,
+    doctor,
+    prepare,
+    demo,
+):
     module.add_to(app)
 
 
