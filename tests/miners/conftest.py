@@ -10,6 +10,7 @@ from hashed_verdicts import hashed_probabilities, make_verdict
 
 from ensemble.text import Text
 from miners.candidate import Candidate, Provenance, Scored
+from miners.queue.types import NewItem
 
 
 @dataclass
@@ -51,6 +52,29 @@ class ListSource:
 def verdict():
     """Makes a verdict from member probabilities."""
     return lambda probabilities, text="some text", degraded=(): make_verdict(Text(text), probabilities, degraded)
+
+
+@pytest.fixture
+def new_item_of():
+    """Makes a queued text with its verdict, as a campaign would."""
+
+    def make(text, *, campaign="other", priority=0.5, **more):
+        verdict = make_verdict(Text(text), hashed_probabilities(Text(text)))
+        provenance = Provenance(source="corpus:tests", family=text, campaign=campaign, **more.pop("origin", {}))
+        fields = {
+            "id": Text(text).id,
+            "task": "injury",
+            "text": text,
+            "priority": priority,
+            "selection_probability": 0.5,
+            "deployed": "encoder",
+            "deployed_passed": verdict.members["encoder"].vote == "no",
+            "verdict": verdict,
+            "provenance": provenance,
+        }
+        return NewItem(**(fields | more))
+
+    return make
 
 
 @pytest.fixture
