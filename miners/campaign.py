@@ -139,7 +139,7 @@ class Campaign:
     def _begin(self) -> Checkpoint:
         """Opens the first round; proposers are told what people have said of the queue already."""
         self._intake.start()
-        closing = self._closer.begin(0, [])
+        closing = self._closer.begin(self._intake)
         self._intake.learn(self._labels.outcomes(closing))
         opened = self._opened(Checkpoint(intake=self._intake.state))
         self._journal.save(opened)

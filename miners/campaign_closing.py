@@ -1,7 +1,7 @@
 """The closing of a round: compare once more with the queue, select with known probability, enqueue.
 
-What the selection goes by is written down first (`Closing`). Killed at any moment, the campaign selects the same texts
-again and finds some or all of them queued already.
+What it goes by and what it selects is written down first (`Closing`). Killed at any moment, the campaign enqueues the
+same texts again, and finds some or all of them there already.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from miners.campaign_intake import Intake
 from miners.campaign_labels import LabelBook
 from miners.campaign_neighbours import Neighbours
 from miners.campaign_plan import places
-from miners.campaign_records import Checkpoint, Closing
+from miners.campaign_records import Checkpoint, Closing, Pick
 from miners.campaign_scoring import Patience
 from miners.campaign_selection import selection
 from miners.campaign_spec import CampaignSpec
@@ -53,24 +53,13 @@ class Closer:
         """Takes up a closing that was begun and perhaps not ended."""
         self._begun = next((closing for closing in closings if closing.round == round_), None)
 
-    def begin(self, round_: int, scored: Sequence[Scored]) -> Closing:
-        """Looks at queue and labels and writes down what it saw; what was written down before is not looked at again.
+    def begin(self, intake: Intake) -> Closing:
+        """What the campaign begins with: queue and labels as they are, and nothing to select from.
 
         Raises:
             CampaignInterruptedError: the store stays away.
         """
-        if self._begun is None:
-            self._neighbours.follow()
-            self._labels.follow()
-            self._begun = Closing(
-                round=round_,
-                arrived=self._neighbours.looked,
-                withdrawn=sorted(self._neighbours.queued_by_others([item.candidate.text for item in scored])),
-                read=self._labels.read,
-                labels=self._labels.pending(),
-            )
-            self._journal.put_closing(self._begun)
-        return self._begun
+        return self._begun or self._look(Checkpoint(round=0), [], intake)
 
     def close(self, at: Checkpoint, scored: Sequence[Scored], intake: Intake) -> tuple[Closing, list[Selected]]:
         """Selects and enqueues; what it went by, and what of the selection is in the queue now.
@@ -79,10 +68,10 @@ class Closer:
             QueueFullError: the queue has no more room.
             CampaignInterruptedError: the store stays away.
         """
+        by_id = {item.candidate.text.id: item for item in scored}
         while True:
-            closing = self.begin(at.round, scored)
-            selected = self._selected(closing, at, scored, intake)
-            queued = self._enqueue(selected, closing, at.round)
+            closing = self._begun or self._look(at, scored, intake)
+            queued = self._enqueue([pick.selected(by_id) for pick in closing.picks], closing)
             if queued is not None:
                 return closing, queued
             self._begun = None  # somebody else was quicker, and nothing of this selection is queued: look again
@@ -93,20 +82,36 @@ class Closer:
         self._neighbours.open_round()
         self._begun = None
 
-    def _selected(self, closing: Closing, at: Checkpoint, scored: Sequence[Scored], intake: Intake) -> list[Selected]:
-        withdrawn = set(closing.withdrawn)
+    def _look(self, at: Checkpoint, scored: Sequence[Scored], intake: Intake) -> Closing:
+        """Looks at queue and labels, selects, and writes all of it down."""
+        self._neighbours.follow()
+        self._labels.follow()
+        withdrawn = self._neighbours.queued_by_others([item.candidate.text for item in scored])
         pool = [item for item in scored if item.candidate.text.id not in withdrawn]
+        closing = Closing(
+            round=at.round,
+            arrived=self._neighbours.looked,
+            withdrawn=sorted(withdrawn),
+            read=self._labels.read,
+            labels=self._labels.pending(),
+            picks=[Pick.of(selected) for selected in self._selected(at, pool, intake)],
+        )
+        self._journal.put_closing(closing)
+        self._begun = closing
+        return closing
+
+    def _selected(self, at: Checkpoint, pool: Sequence[Scored], intake: Intake) -> list[Selected]:
         if not pool:
             return []
         free = places(self._spec, at.tally, intake, len(pool))
         rng = np.random.default_rng([self._spec.seed, at.round])
-        return self._select(pool, self._labels.answered(closing), free, self._spec, rng)
+        return self._select(pool, self._labels.answered(), free, self._spec, rng)
 
-    def _enqueue(self, selected: list[Selected], closing: Closing, round_: int) -> list[Selected] | None:
+    def _enqueue(self, selected: list[Selected], closing: Closing) -> list[Selected] | None:
         """What is in the queue as the campaign's own; None if nothing is and others queued something meanwhile."""
         wanted, looked = selected, closing.arrived
         while True:
-            items = [self._item(item, round_) for item in wanted]
+            items = [self._item(item, closing.round) for item in wanted]
             try:
                 outcomes = self._patience(lambda items=items, looked=looked: self._queue.enqueue(items, looked=looked))  # type: ignore[misc] # bound by default
             except ArrivalsError:

@@ -90,10 +90,9 @@ class LabelBook:
         self._settled.update({said.id: said for said in closing.labels if said.id in self._texts})
         self._pending = self._pending[len(closing.labels) :]
 
-    def answered(self, closing: Closing) -> list[Answered]:
-        """Everything that this closing goes by, by the text's first label, each with its newest."""
-        said = dict(self._settled)
-        said.update({each.id: each for each in closing.labels})
+    def answered(self) -> list[Answered]:
+        """Every labelled text that is remembered, in the order of their first labels, each with its newest."""
+        said = self._settled | {each.id: each for each in self._pending}
         return [Answered(self._texts[each.id], each) for each in said.values() if each.id in self._texts]
 
     def outcomes(self, closing: Closing) -> list[Outcome]:

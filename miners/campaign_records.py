@@ -6,6 +6,7 @@ and the proposers' positions not.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ensemble.text import Text
 from ensemble.verdict import Verdict
 from miners.campaign_spec import Summary, Tally
-from miners.candidate import Candidate, Provenance, Scored
+from miners.candidate import Candidate, Provenance, Scored, Selected
 from miners.queue.types import AnswerValue
 
 
@@ -155,8 +156,35 @@ class Said(BaseModel):
     missed: bool = False
 
 
+class Pick(BaseModel):
+    """A text of a round that is selected for the queue; see `miners.candidate.Selected`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    priority: float
+    probability: float
+    why: str
+    parts: dict[str, float] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, selected: Selected) -> Pick:
+        """As it is stored; text and verdict stand in the round's batches."""
+        return cls(
+            id=selected.scored.candidate.text.id,
+            priority=selected.priority,
+            probability=selected.probability,
+            why=selected.why,
+            parts=selected.parts,
+        )
+
+    def selected(self, scored: Mapping[str, Scored]) -> Selected:
+        """As it was, given the round's texts by identity."""
+        return Selected(scored[self.id], self.priority, self.probability, self.why, dict(self.parts))
+
+
 class Closing(BaseModel):
-    """What the closing of a round goes by, written down before anything is queued, so that it is repeated exactly.
+    """What the closing of a round goes by and comes to, written down before anything is queued, to be repeated exactly.
 
     Attributes:
         round: which one; 0 stands for the beginning, and has the labels from before the campaign.
@@ -164,6 +192,7 @@ class Closing(BaseModel):
         withdrawn: texts of the round that others had queued meanwhile, the same or nearly.
         read: labels read from the ledger, in all.
         labels: those that were new at this closing, oldest first.
+        picks: the selection, by decreasing priority.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -173,6 +202,7 @@ class Closing(BaseModel):
     withdrawn: list[str] = Field(default_factory=list)
     read: int = 0
     labels: list[Said] = Field(default_factory=list)
+    picks: list[Pick] = Field(default_factory=list)
 
 
 class SeenRound(BaseModel):
