@@ -155,7 +155,7 @@ def campaign_report(store: CampaignStore, items: Iterable[Item], name: str) -> C
         by_kind={},
     )
     for item in items:
-        if item.new.provenance.campaign == name:
+        if item.new.provenance.campaign == name and not item.new.plant:
             _count(report, item)
     found = Findings(labelled=total.labelled, fn=total.fn, fp=total.fp)
     return report.model_copy(update={"findings": found})
