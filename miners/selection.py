@@ -116,7 +116,7 @@ def mixed_sizes(values: FloatArray, design: Design) -> FloatArray:
     return np.asarray((1 - design.floor_share) * share + design.floor_share / len(values), dtype=np.float64)
 
 
-def inclusion_probabilities(sizes: FloatArray, places: int) -> FloatArray:
+def inclusion_probabilities(sizes: FloatArray, places: float) -> FloatArray:
     """Probabilities proportional to size that sum to `places`, none above 1, shape (n,).
 
     Those that would come out at 1 or more are certain, and the rest share what is left, until none is above 1.
@@ -133,14 +133,21 @@ def inclusion_probabilities(sizes: FloatArray, places: int) -> FloatArray:
     return result
 
 
-def systematic(probabilities: FloatArray, rng: np.random.Generator) -> IntArray:
-    """Systematic sampling in random order (Madow 1949): indices, increasing, as many as the probabilities sum to.
+def systematic(probabilities: FloatArray, rng: np.random.Generator, order: IntArray | None = None) -> IntArray:
+    """Systematic sampling (Madow 1949): indices, increasing, as many as the probabilities sum to.
 
-    Laid end to end in random order as intervals of length q, the ones are chosen into which u, u + 1, u + 2, ... fall,
-    u uniform in [0, 1). No interval is longer than 1, so none is chosen twice.
+    Laid end to end as intervals of length q, the ones are chosen into which u, u + 1, u + 2, ... fall, u uniform in
+    [0, 1). No interval is longer than 1, so none is chosen twice.
+
+    Args:
+        probabilities: shape (n,), in [0, 1], summing to a whole number.
+        rng: draws u, and the order where none is given.
+        order: of laying them, a permutation of n that does not depend on u; random by default. What lies side by side
+            is seldom chosen together, so an order by likeness gives samples that differ; every q stays exact.
     """
     certain = np.flatnonzero(probabilities >= _CERTAIN)
-    order = rng.permutation(np.flatnonzero(probabilities < _CERTAIN))
+    order = rng.permutation(len(probabilities)) if order is None else order
+    order = order[probabilities[order] < _CERTAIN]
     ends = np.cumsum(probabilities[order])
     places = round(float(ends[-1])) if len(ends) else 0
     points = rng.random() + np.arange(places)

@@ -57,8 +57,9 @@ class Choice:
 
     Attributes:
         indices: places in the pool, shape (k,).
-        probabilities: probability in (0, 1] with which each was chosen out of those that were left, shape (k,); 1 for
-            rules that leave nothing to chance, from whose answers no rate can be told.
+        probabilities: probability in (0, 1] with which each was chosen out of those that were left, shape (k,), given
+            all answers before; 1 for rules that leave nothing to chance, from whose answers no rate can be told, and
+            for second votes. `miners.acquisition` says how a rate is told from them.
         values: what each was worth when it was chosen, higher is more, shape (k,).
     """
 
@@ -73,6 +74,10 @@ class Strategy(Protocol):
     @property
     def name(self) -> str:
         """As on the command line, words joined by hyphens."""
+
+    @property
+    def learns(self) -> bool:
+        """Whether answers change what it chooses; one that does not may be asked for all its texts at once."""
 
     def choose(self, pool: Pool, answered: Answered, count: int, rng: np.random.Generator) -> Choice:
         """At most `count` texts, none of them answered before unless a second vote is worth more; ties at random."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.cli.output import Json, bar, put, say
+from service.cli.pages import check_writable, write_page
 from service.cli.panels import loaded_panel, tell_bad
 from service.cli.prepare import TaskName
 
@@ -57,10 +58,10 @@ def evaluate(
         _adjudicated(as_json=as_json)
         return
     if html is not None:
-        _check_writable(html)
+        check_writable(html)
     report = _measured(_named(data), task, label, fields, targets)
     if html is not None:
-        _write(html, report, task, _named(data))
+        write_page(html, _page(report, task, _named(data)))
     if as_json:
         put(report.model_dump_json())
     else:
@@ -133,17 +134,7 @@ def _check(rows: list[LabelledText], fields: list[str], fprs: list[float]) -> No
         slice_names([row.meta for row in rows], field)
 
 
-def _check_writable(path: Path) -> None:
-    from ensemble.errors import InputError
-
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; name a file")
-    if not path.absolute().parent.is_dir():
-        raise InputError(f"{path.absolute().parent} is no folder; make it first")
-
-
-def _write(path: Path, report: Report, task: str, data: str) -> None:
-    """Writes the page beside its place and then moves it there, so that no half page is ever seen."""
+def _page(report: Report, task: str, data: str) -> str:
     from datetime import UTC, datetime
 
     from ensemble.tasks.task import load_task
@@ -151,10 +142,7 @@ def _write(path: Path, report: Report, task: str, data: str) -> None:
 
     name = "standard input" if data == "-" else Path(data).name
     when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(page(report, Heading(task=load_task(task).name, data=name, when=when)), encoding="utf-8")
-    fresh.replace(path)
-    say(f"wrote {path}")
+    return page(report, Heading(task=load_task(task).name, data=name, when=when))
 
 
 def _labelled(source: str, label: str) -> list[LabelledText]:
