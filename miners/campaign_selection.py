@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from miners.campaign_adaptive import by_answers
 from miners.campaign_labels import Answered
 from miners.campaign_spec import CampaignSpec
 from miners.candidate import Scored, Selected
@@ -20,7 +21,7 @@ from miners.selection import select
 Select = Callable[[Sequence[Scored], Sequence[Answered], int, CampaignSpec, np.random.Generator], list[Selected]]
 """At most so many of the scored texts of a round, given what was answered before, by decreasing priority."""
 
-RANKED = "ranked"
+ADAPTIVE, RANKED = "adaptive", "ranked"
 
 
 def by_rank(
@@ -35,7 +36,7 @@ def by_rank(
     return select(scored, ranked, places, spec.design, rng)
 
 
-STRATEGIES: Mapping[str, Select] = {RANKED: by_rank}
+STRATEGIES: Mapping[str, Select] = {ADAPTIVE: by_answers, RANKED: by_rank}
 """What a campaign may select by."""
 
 
