@@ -1,7 +1,8 @@
 """The closing of a round: compare once more with the queue, select with known probability, enqueue.
 
 What it goes by and what it selects is written down first (`Closing`). Killed at any moment, the campaign enqueues the
-same texts again, and finds some or all of them there already.
+same texts again, and finds some or all of them there already. Each item says among its numbers which `round` it is of
+and how many texts the round had to select from (`pool`); with its probability these tell rates.
 """
 
 from __future__ import annotations
@@ -94,6 +95,7 @@ class Closer:
             withdrawn=sorted(withdrawn),
             read=self._labels.read,
             labels=self._labels.pending(),
+            pool=len(pool),
             picks=[Pick.of(selected) for selected in self._selected(at, pool, intake)],
         )
         self._journal.put_closing(closing)
@@ -111,7 +113,7 @@ class Closer:
         """What is in the queue as the campaign's own; None if nothing is and others queued something meanwhile."""
         wanted, looked = selected, closing.arrived
         while True:
-            items = [self._item(item, closing.round) for item in wanted]
+            items = [self._item(item, closing) for item in wanted]
             try:
                 outcomes = self._patience(lambda items=items, looked=looked: self._queue.enqueue(items, looked=looked))  # type: ignore[misc] # bound by default
             except ArrivalsError:
@@ -135,7 +137,7 @@ class Closer:
         own = self._own(selected)
         return [item for item in selected if (text := item.scored.candidate.text.id) in own or text not in taken]
 
-    def _item(self, selected: Selected, round_: int) -> NewItem:
+    def _item(self, selected: Selected, closing: Closing) -> NewItem:
         candidate, verdict = selected.scored.candidate, selected.scored.verdict
         deployed = verdict.members.get(self._spec.deployed)
         return NewItem(
@@ -151,5 +153,5 @@ class Closer:
             verdict=verdict,
             provenance=candidate.provenance,
             why=selected.why,
-            parts={**selected.parts, "round": float(round_)},
+            parts={**selected.parts, "round": float(closing.round), "pool": float(closing.pool)},
         )

@@ -192,6 +192,7 @@ class Closing(BaseModel):
         withdrawn: texts of the round that others had queued meanwhile, the same or nearly.
         read: labels read from the ledger, in all.
         labels: those that were new at this closing, oldest first.
+        pool: texts that were selected from.
         picks: the selection, by decreasing priority.
     """
 
@@ -202,6 +203,7 @@ class Closing(BaseModel):
     withdrawn: list[str] = Field(default_factory=list)
     read: int = 0
     labels: list[Said] = Field(default_factory=list)
+    pool: int = 0
     picks: list[Pick] = Field(default_factory=list)
 
 

@@ -41,7 +41,7 @@ class CampaignSpec(BaseModel):
         places: places a round has at least, as long as the queue has them; rounds grow to reach it, because a text
             without a chance of selection could never speak for others.
         max_attempts: times that a batch may end the process before it is left out.
-        strategy: which texts of a round are queued, see `miners.campaign_selection`.
+        strategy: by which rule texts of a round are queued: "adaptive" or "ranked", see `miners.campaign_selection`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

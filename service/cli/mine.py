@@ -42,6 +42,9 @@ def mine(
         str | None, typer.Option("--name", help="Name of the campaign; the same name again goes on with it.")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything drawn at random.")] = None,
+    strategy: Annotated[
+        str | None, typer.Option("--strategy", help="How texts are selected: adaptive or ranked.")
+    ] = None,
     answers: Annotated[int | None, typer.Option("--answers", min=1, help="Answers wanted per item.")] = None,
     generated: Annotated[
         bool, typer.Option("--with-generated", help="With --input: also completions and rewrites.")
@@ -55,9 +58,16 @@ def mine(
     from service.runtime_state import require_running
 
     _check_budget(budget)
-    state = require_running()
+    _check_strategy(strategy)
     spec = campaign_spec(
-        state, files or [], budget=budget, queue=queue, seed=seed, answers=answers, generated=generated
+        require_running(),
+        files or [],
+        budget=budget,
+        queue=queue,
+        seed=seed,
+        answers=answers,
+        generated=generated,
+        strategy=strategy,
     )
     summary = run_campaign(name or new_name(), spec)
     if as_json:
@@ -83,6 +93,7 @@ def campaign_spec(
     seed: int | None = None,
     answers: int | None = None,
     generated: bool = False,
+    strategy: str | None = None,
 ) -> CampaignSpec:
     """What the campaign is told: the command line over the service's settings.
 
@@ -109,7 +120,20 @@ def campaign_spec(
         shares=off,
         design=Design(audit_share=mining.audit_share),
         near_duplicate=mining.near_duplicate_similarity,
+        strategy=mining.strategy if strategy is None else strategy,
     )
+
+
+def _check_strategy(name: str | None) -> None:
+    from ensemble.errors import InputError
+    from miners.campaign_selection import selection
+    from miners.errors import CampaignError
+
+    try:
+        if name is not None:
+            selection(name)
+    except CampaignError as error:
+        raise InputError(str(error), field="--strategy") from None
 
 
 def _check_budget(budget: int | None) -> None:

@@ -67,6 +67,7 @@ def test_every_queued_item_carries_its_numbers(make, source, sentences, scorer):
         assert 0 < item.selection_probability <= 1
         assert item.deployed_passed == (item.verdict.members["encoder"].vote == "no")
         assert item.parts["miss_score"] == item.verdict.miss_score
+        assert item.parts["pool"] >= 50
         assert "encoder" in item.why
         assert item.id == Text(item.text).id
 

@@ -84,6 +84,7 @@ def test_help_imports_nothing_heavy():
         ["train"],
         ["train", "--data", "/no/such/file", "--task", "no-such-task"],
         ["mine", "--budget", "0"],
+        ["mine", "--strategy", "deployed-margin"],
         ["campaigns", "show"],
         ["task", "new"],
         ["artifacts", "compare", "a"],
