@@ -61,7 +61,8 @@ class Intake:
     def restore(self, state: IntakeState) -> None:
         """Goes on from a checkpoint; a proposer that cannot is benched."""
         self.state = state.model_copy(deep=True)
-        for name in (name for name in self._proposers if name not in self.state.benched):
+        learners = [name for name in self.state.dry if isinstance(self._proposers.get(name), Learns)]
+        for name in [*self._active(), *(name for name in learners if name not in self.state.benched)]:
             if name in self.state.positions:
                 self._guarded(name, lambda name=name: self._proposers[name].restore(self.state.positions[name]))
 
@@ -117,8 +118,8 @@ class Intake:
         self._take_position(name)
 
     def bench(self, name: str, reason: str) -> None:
-        """Takes a proposer out for the rest of the campaign."""
-        self.state.benched[name] = reason
+        """Takes a proposer out for the rest of the campaign; the first reason stays."""
+        self.state.benched.setdefault(name, reason)
 
     def expected(self, limit: int) -> int:
         """Candidates still to come from all, at most `limit`, which also stands for unknown."""
