@@ -161,7 +161,7 @@ class MiningConfig(_Section):
     audit_share: float = Field(default=0.1, ge=0, le=0.9)
     near_duplicate_similarity: float = Field(default=0.85, gt=0, le=1)
     generation_tokens: int = Field(default=60, ge=1, le=1024)
-    strategy: Literal["adaptive", "ranked"] = "adaptive"
+    strategy: Literal["adaptive", "ranked"] = "ranked"
     seed: int = Field(default=0, ge=0)
     num_cpus: float = Field(default=0.1, ge=0)
 
