@@ -1,7 +1,8 @@
 """The campaign loop: propose, leave out what is there already, score, rank, select with known probability, enqueue.
 
 A plain object without threads or Ray. It may be killed at any moment: what is done is in the store, and `run` goes on
-behind it. With the same seed, inputs and verdicts the queue comes out the same, however often it was interrupted.
+behind it. With the same seed, inputs, verdicts and labels, and no other campaign beside it, the queue comes out the
+same, however often it was interrupted.
 """
 
 from __future__ import annotations
@@ -10,25 +11,23 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
-from ensemble.errors import InputError
-from ensemble.near_duplicates import SeenTexts
-from ensemble.text import Text, check_text
-from miners.campaign_intake import Intake
-from miners.campaign_plan import affordable, places, round_target
+from ensemble.text import Text
+from miners.campaign_account import progress_of, summary_of
+from miners.campaign_budget import affordable, affordable_from, charge_proposing, may_cost_cpu
+from miners.campaign_closing import Closer
+from miners.campaign_intake import Intake, readable_by_members
+from miners.campaign_labels import LabelBook
+from miners.campaign_neighbours import Neighbours
+from miners.campaign_plan import round_target
 from miners.campaign_records import Attempt, Batch, Checkpoint
-from miners.campaign_scoring import Patience, Score, counted_kinds, score_batch
+from miners.campaign_scoring import Patience, Score, count_queued, score_batch
 from miners.campaign_spec import CampaignSpec, Ending, Progress, Summary
 from miners.campaign_store import Journal
-from miners.candidate import Candidate, Scored, Selected
+from miners.candidate import Candidate, Scored
 from miners.errors import CampaignError, CampaignInterruptedError
 from miners.proposer import Proposer
-from miners.queue.campaigns import CampaignStore
+from miners.queue.campaign_protocol import CampaignStore
 from miners.queue.protocol import Ledger, Queue
-from miners.queue.types import NewItem
-from miners.ranking import rank
-from miners.selection import select
 
 
 class Campaign:
@@ -65,22 +64,32 @@ class Campaign:
             ledger: the same queue read; texts already in it are not proposed again.
             store: keeps checkpoints.
             progress: told where it stands after every batch.
-            stopping: asked before every batch whether to stop; what is done stays.
+            stopping: asked before every batch whether to stop, as is the store; what is done stays.
             patience: how long to wait for scorer and store while they are away.
             clock: seconds, for the summary only.
 
         Raises:
-            CampaignError: no proposer, or two of one name.
+            CampaignError: no proposer, two of one name, or a strategy that a campaign cannot use.
         """
         self.name, self.spec = name, spec
         self._intake = Intake(proposers, spec)
-        self._score, self._queue, self._ledger = score, queue, ledger
+        self._score, self._ledger = score, ledger
         self._patience = patience or Patience()
         self._journal = Journal(store, name, self._patience)
+        self._neighbours = Neighbours(ledger, name, spec.near_duplicate, self._patience)
+        self._labels = LabelBook(ledger, name, self._patience)
+        self._closer = Closer(
+            name,
+            spec,
+            queue=queue,
+            neighbours=self._neighbours,
+            labels=self._labels,
+            journal=self._journal,
+            patience=self._patience,
+        )
         self._progress, self._stopping, self._clock = progress, stopping, clock
         self._started = self._seconds_before = 0.0
         self._at = Checkpoint()
-        self._seen = SeenTexts(spec.near_duplicate)
         self._scored: list[Scored] = []
         self._round_texts: list[Text] = []
 
@@ -99,46 +108,60 @@ class Campaign:
         ending = self._ending()
         while ending is None:
             if not self._collect():
+                self._labels.follow()
                 return self._summary("stopped")
             if self._scored:
                 self._close_round()
             ending = self._ending()
+        self._labels.follow()
         summary = self._summary(ending)
         self._journal.finish(summary)
         return summary
 
     def _load(self) -> None:
         """Brings memory to where the store says the campaign stands."""
-        kept = self._journal.checkpoint()
-        if kept is None:
-            self._intake.start()
-            kept = self._opened(Checkpoint(intake=self._intake.state))
-            self._journal.save(kept)
-        batches = self._journal.batches(kept.round)
+        kept, closings = self._journal.checkpoint(), self._journal.closings()
+        round_ = kept.round if kept is not None else 0
+        self._labels.load(closings, round_)
+        self._closer.load(closings, round_)
+        batches = self._journal.batches(round_)
         self._scored = [scored for batch in batches for scored in batch.candidates() if not scored.candidate.again]
         self._round_texts = [text for batch in batches for text in batch.texts()]
+        self._neighbours.load([*self._journal.seen(), *self._round_texts], kept.arrived if kept is not None else 0)
+        if kept is None:
+            kept = self._begin()
         self._at = (batches[-1].after if batches else kept).model_copy(deep=True)
         self._seconds_before = self._at.seconds
         self._intake.restore(self._at.intake)
         if self._at.round > 1:
             self._journal.drop(self._at.round - 1)  # the process may have ended between opening a round and this
-        self._remember_seen()
 
-    def _remember_seen(self) -> None:
-        self._seen = SeenTexts(self.spec.near_duplicate)
-        queued = self._patience(lambda: [Text(item.new.text, item.new.context) for item in self._ledger.items()])
-        self._seen.add([*queued, *self._journal.seen(), *self._round_texts])
+    def _begin(self) -> Checkpoint:
+        """Opens the first round; proposers are told what people have said of the queue already."""
+        self._intake.start()
+        closing = self._closer.begin(self._intake)
+        self._intake.learn(self._labels.outcomes(closing))
+        opened = self._opened(Checkpoint(intake=self._intake.state))
+        self._journal.save(opened)
+        self._closer.end(closing)
+        return opened
 
     def _collect(self) -> bool:
         """Scores batches until the round is full or there is no more; False if asked to stop."""
         while len(self._scored) < self._at.target and self._affordable() > 0:
-            name = self._intake.next_name()
+            name = self._next_name()
             if name is None:
                 break
-            if self._stopping is not None and self._stopping():
+            if self._asked_to_stop():
                 return False
             self._one_batch(name)
         return True
+
+    def _next_name(self) -> str | None:
+        return self._intake.next_name(costly=may_cost_cpu(self.spec, self._at.tally))
+
+    def _asked_to_stop(self) -> bool:
+        return (self._stopping is not None and self._stopping()) or self._journal.halted()
 
     def _one_batch(self, name: str) -> None:
         attempt = self._journal.attempt(self._at)
@@ -149,17 +172,24 @@ class Campaign:
         again = attempt.proposing if attempt.proposer == name else 0
         attempt = attempt.model_copy(update={"proposing": again + 1, "proposer": name})
         self._journal.save_attempt(attempt)
-        count = min(self.spec.batch_size, self._at.target - len(self._scored), self._affordable())
-        candidates = self._intake.propose(name, count)
+        candidates = self._proposed(name)
         fresh = self._fresh(name, candidates)
         scored = self._scored_or_left_out(fresh, attempt.model_copy(update={"proposing": 0}))
         left_out = [candidate.text for candidate in fresh] if fresh and not scored else []
         self._commit(name, scored, left_out, len(candidates))
 
+    def _proposed(self, name: str) -> list[Candidate]:
+        """What a proposer gives for the next batch; its cost is charged at once."""
+        most = min(self.spec.batch_size, self._at.target - len(self._scored))
+        candidates, cost = self._intake.propose(name, min(most, affordable_from(self.spec, self._at.tally, name)))
+        charge_proposing(self._at.tally, name, cost, candidates)
+        return candidates
+
     def _fresh(self, name: str, candidates: Sequence[Candidate]) -> list[Candidate]:
         """The candidates that can be read and were not seen before, with the campaign's name on them."""
-        readable = [candidate for candidate in candidates if _readable(candidate.text)]
-        sameness = self._seen.filter([candidate.text for candidate in readable])
+        readable = [candidate for candidate in candidates if readable_by_members(candidate.text)]
+        self._neighbours.follow()
+        sameness = self._neighbours.filter([candidate.text for candidate in readable])
         found = ["new" if c.again else same for c, same in zip(readable, sameness, strict=True)]
         counts, tally = Counter(found), self._at.tally
         tally.proposed += len(candidates)
@@ -167,7 +197,10 @@ class Campaign:
         tally.refused += len(candidates) - len(readable)
         tally.exact_duplicates += counts["exact"]
         tally.near_duplicates += counts["near"]
-        return [self._named(c) for c, same in zip(readable, found, strict=True) if same == "new"]
+        fresh = [self._named(c) for c, same in zip(readable, found, strict=True) if same == "new"]
+        paid = fresh[: self._affordable()]
+        tally.unpaid += len(fresh) - len(paid)
+        return paid
 
     def _named(self, candidate: Candidate) -> Candidate:
         return Candidate(candidate.text, candidate.provenance.model_copy(update={"campaign": self.name}))
@@ -181,7 +214,7 @@ class Campaign:
             return []
         self._journal.save_attempt(attempt.model_copy(update={"scoring": attempt.scoring + 1}))
         try:
-            return score_batch(fresh, self._score, self._patience, self._at.tally, self.spec.budget)
+            return score_batch(fresh, self._score, self._patience, self._at.tally, self.spec)
         except CampaignInterruptedError:
             self._journal.save_attempt(attempt)  # being away says nothing against the batch
             raise
@@ -205,44 +238,20 @@ class Campaign:
         self._report()
 
     def _close_round(self) -> None:
-        """Selects, enqueues, and opens the next round."""
-        ranked = [rank(item.verdict, self.spec.deployed, self.spec.weights) for item in self._scored]
-        rng = np.random.default_rng([self.spec.seed, self._at.round])
-        selected = select(
-            self._scored, ranked, places(self.spec, self._at.tally, self._intake, len(ranked)), self.spec.design, rng
-        )
-        passed = {s.candidate.text.id: r.deployed_passed for s, r in zip(self._scored, ranked, strict=True)}
-        items = [self._item(item, passed=passed[item.scored.candidate.text.id]) for item in selected]
-        self._patience(lambda: self._queue.enqueue(items))
-        tally = self._at.tally
-        tally.queued += len(selected)
-        by_source = Counter(item.scored.candidate.provenance.source for item in selected)
-        tally.queued_by_source = dict(Counter(tally.queued_by_source) + by_source)
-        tally.queued_kinds = counted_kinds(tally.queued_kinds, [item.scored for item in selected])
+        """Selects, enqueues, tells what people said, and opens the next round."""
+        closing, queued = self._closer.close(self._at, self._scored, self._intake)
+        self._at.tally.withdrawn += len(closing.withdrawn)
+        count_queued(queued, self._at.tally)
         self._journal.put_seen(self._at.round, self._round_texts)
+        self._intake.learn(self._labels.outcomes(closing))
+        self._at.intake = self._intake.state
+        self._at.arrived = self._neighbours.looked
         self._at = self._opened(self._stamped().model_copy(update={"round": self._at.round + 1, "batch": 0}))
         self._journal.save(self._at)
         self._journal.drop(self._at.round - 1)
+        self._closer.end(closing)
         self._scored, self._round_texts = [], []
         self._report()
-
-    def _item(self, selected: Selected, *, passed: bool) -> NewItem:
-        candidate, verdict = selected.scored.candidate, selected.scored.verdict
-        return NewItem(
-            id=candidate.text.id,
-            task=self.spec.task,
-            text=candidate.text.text,
-            context=candidate.text.context,
-            priority=selected.priority,
-            needed=self.spec.answers,
-            selection_probability=selected.probability,
-            deployed=self.spec.deployed,
-            deployed_passed=passed,
-            verdict=verdict,
-            provenance=candidate.provenance,
-            why=selected.why,
-            parts={**selected.parts, "round": float(self._at.round)},
-        )
 
     def _opened(self, checkpoint: Checkpoint) -> Checkpoint:
         """The checkpoint with the size of its round set."""
@@ -260,7 +269,7 @@ class Campaign:
             return "queue full"
         if self._affordable() == 0:
             return "budget spent"
-        return "nothing left to propose" if self._intake.next_name() is None else None
+        return "nothing left to propose" if self._next_name() is None else None
 
     def _stamped(self) -> Checkpoint:
         return self._at.model_copy(deep=True, update={"seconds": self._seconds()})
@@ -269,35 +278,10 @@ class Campaign:
         return self._seconds_before + self._clock() - self._started
 
     def _report(self) -> None:
+        self._labels.follow()
         if self._progress is not None:
-            self._progress(
-                Progress(
-                    campaign=self.name,
-                    round=self._at.round,
-                    tally=self._at.tally.model_copy(deep=True),
-                    budget=self.spec.budget,
-                    queue_size=self.spec.queue_size,
-                    seconds=self._seconds(),
-                )
-            )
+            self._progress(progress_of(self.name, self.spec, self._stamped(), self._labels.findings))
 
     def _summary(self, ending: Ending) -> Summary:
-        return Summary(
-            **self._at.tally.model_dump(),
-            campaign=self.name,
-            rounds=self._at.round - 1,
-            benched=dict(self._intake.state.benched),
-            bad_examples=self._intake.bad_rows()[1],
-            notes=dict(self._intake.state.notes),
-            ended=ending,
-            seconds=self._seconds(),
-        )
-
-
-def _readable(text: Text) -> bool:
-    try:
-        check_text(text.text)
-        check_text(text.context, field="context", allow_empty=True)
-    except InputError:
-        return False
-    return True
+        bad = self._intake.bad_rows()[1]
+        return summary_of(self.name, self.spec, self._stamped(), self._labels.findings, ending, bad)

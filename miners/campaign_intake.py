@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from ensemble.errors import InputError
+from ensemble.text import Text, check_text
 from miners.campaign_records import IntakeState
 from miners.campaign_spec import CampaignSpec
 from miners.candidate import Candidate, Scored
 from miners.errors import CampaignError
-from miners.proposer import Notes, Proposer
+from miners.proposer import Cost, Costs, Learns, Notes, Outcome, Proposer
 
 _STALE_LIMIT = 20_000
 """Candidates without a new one among them after which a proposer is taken to go round in circles."""
@@ -57,24 +61,50 @@ class Intake:
     def restore(self, state: IntakeState) -> None:
         """Goes on from a checkpoint; a proposer that cannot is benched."""
         self.state = state.model_copy(deep=True)
-        for name in self._active():
+        learners = [name for name in self.state.dry if isinstance(self._proposers.get(name), Learns)]
+        for name in [*self._active(), *(name for name in learners if name not in self.state.benched)]:
             if name in self.state.positions:
                 self._guarded(name, lambda name=name: self._proposers[name].restore(self.state.positions[name]))
 
-    def next_name(self) -> str | None:
-        """Who is asked next: of those that still give, the one furthest behind its share; None when all are done."""
-        active = self._active()
+    def next_name(self, *, costly: bool = True) -> str | None:
+        """Who is asked next: of those that still give, the one furthest behind its share; None when all are done.
+
+        Args:
+            costly: whether those whose proposals cost something by themselves may be asked.
+        """
+        active = [name for name in self._active() if costly or not isinstance(self._proposers[name], Costs)]
         return min(active, key=self._weighted) if active else None
 
-    def propose(self, name: str, count: int) -> list[Candidate]:
-        """At most `count` candidates of one proposer; what fails or is no candidate benches it and gives none."""
+    def propose(self, name: str, count: int) -> tuple[list[Candidate], Cost]:
+        """At most `count` candidates of one proposer, and what they cost; one that fails is benched and gives none."""
+        began = time.thread_time()
         given = self._guarded(name, lambda: _checked(self._proposers[name].propose(count), count))
+        cost = self._cost(name, time.thread_time() - began)
         if name in self.state.benched:
-            return []
+            return [], cost
         if not given:
             self.state.dry.append(name)
         self.state.given[name] = self.state.given.get(name, 0) + len(given)
-        return list(given)
+        return list(given), cost
+
+    def _cost(self, name: str, cpu_seconds: float) -> Cost:
+        """What the proposer says that it used; one that says nothing used the CPU time that passed."""
+        proposer = self._proposers[name]
+        if not isinstance(proposer, Costs):
+            return Cost(cpu_seconds=cpu_seconds)
+        found = self._guarded(name, lambda: _checked_cost(proposer.take_cost()))
+        return found or Cost(cpu_seconds=cpu_seconds)
+
+    def learn(self, outcomes: Sequence[Outcome]) -> None:
+        """Tells new labels to the proposers that go by them; those that had run dry are asked again afterwards."""
+        for name in [*self._active(), *self.state.dry] if outcomes else ():
+            proposer = self._proposers.get(name)
+            if name in self.state.benched or not isinstance(proposer, Learns):
+                continue
+            self._guarded(name, lambda proposer=proposer: proposer.learn(outcomes))
+            self._take_position(name)
+            if name in self.state.dry:
+                self.state.dry.remove(name)
 
     def observe(self, name: str, scored: Sequence[Scored], *, proposed: int, new: int) -> None:
         """Tells a proposer its verdicts, of `new` texts among those `proposed`, and takes down where it stands now."""
@@ -88,8 +118,8 @@ class Intake:
         self._take_position(name)
 
     def bench(self, name: str, reason: str) -> None:
-        """Takes a proposer out for the rest of the campaign."""
-        self.state.benched[name] = reason
+        """Takes a proposer out for the rest of the campaign; the first reason stays."""
+        self.state.benched.setdefault(name, reason)
 
     def expected(self, limit: int) -> int:
         """Candidates still to come from all, at most `limit`, which also stands for unknown."""
@@ -139,9 +169,27 @@ class Intake:
             return None
 
 
+def _checked_cost(cost: object) -> Cost:
+    if not isinstance(cost, Cost):
+        raise TypeError("told a cost that is none")
+    if cost.gradient_passes < 0 or not 0 <= cost.cpu_seconds < math.inf:
+        raise ValueError(f"told an impossible cost: {cost}")
+    return cost
+
+
 def _checked(given: object, count: int) -> list[Candidate]:
     if not isinstance(given, list) or not all(isinstance(item, Candidate) for item in given):
         raise TypeError("proposed something that is no list of candidates")
     if len(given) > count:
         raise ValueError(f"proposed {len(given)} candidates where {count} were asked")
     return given
+
+
+def readable_by_members(text: Text) -> bool:
+    """Whether any member can read the text and its context: neither too long nor with characters that none takes."""
+    try:
+        check_text(text.text)
+        check_text(text.context, field="context", allow_empty=True)
+    except InputError:
+        return False
+    return True

@@ -4,25 +4,9 @@ from __future__ import annotations
 
 import math
 
+from miners.campaign_budget import expected
 from miners.campaign_intake import Intake
-from miners.campaign_scoring import MOST_MEMBERS
 from miners.campaign_spec import CampaignSpec, Tally
-
-
-def affordable(spec: CampaignSpec, tally: Tally) -> int:
-    """Texts that the rest of the budget pays for."""
-    return max(0, spec.budget - tally.member_calls) // (tally.members or MOST_MEMBERS)
-
-
-def expected(spec: CampaignSpec, tally: Tally) -> int:
-    """Texts that the rest of the budget pays for if they cost what those so far did; 0 once it may not pay for one.
-
-    Behind a cascade not every member is asked of every text, so these are more than `affordable`.
-    """
-    surely = affordable(spec, tally)
-    if not (surely and tally.member_calls):
-        return surely
-    return max(surely, (spec.budget - tally.member_calls) * tally.scored // tally.member_calls)
 
 
 def ahead(spec: CampaignSpec, tally: Tally, intake: Intake) -> int:

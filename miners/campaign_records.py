@@ -6,6 +6,7 @@ and the proposers' positions not.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from ensemble.text import Text
 from ensemble.verdict import Verdict
 from miners.campaign_spec import Summary, Tally
-from miners.candidate import Candidate, Provenance, Scored
+from miners.candidate import Candidate, Provenance, Scored, Selected
+from miners.queue.types import AnswerValue
 
 
 class IntakeState(BaseModel):
@@ -48,6 +50,7 @@ class Checkpoint(BaseModel):
         tally: counts so far.
         intake: where the proposers stand.
         seconds: wall time spent so far.
+        arrived: items that had arrived in the queue when the round was opened.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -58,6 +61,7 @@ class Checkpoint(BaseModel):
     tally: Tally = Field(default_factory=Tally)
     intake: IntakeState = Field(default_factory=IntakeState)
     seconds: float = 0.0
+    arrived: int = 0
 
 
 class Attempt(BaseModel):
@@ -136,6 +140,73 @@ class Batch(BaseModel):
     def texts(self) -> list[Text]:
         """All texts that count as seen."""
         return [Text(s.text, s.context) for s in self.scored] + [Text(*pair) for pair in self.left_out]
+
+
+class Said(BaseModel):
+    """What was said of a queued text when it was read.
+
+    Attributes:
+        severity: mean of those given, 0 to 4; None without one.
+        missed: whether the deployed member passed the text and the label is yes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    label: AnswerValue
+    severity: float | None = None
+    missed: bool = False
+
+
+class Pick(BaseModel):
+    """A text of a round that is selected for the queue; see `miners.candidate.Selected`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    priority: float
+    probability: float
+    why: str
+    parts: dict[str, float] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, selected: Selected) -> Pick:
+        """As it is stored; text and verdict stand in the round's batches."""
+        return cls(
+            id=selected.scored.candidate.text.id,
+            priority=selected.priority,
+            probability=selected.probability,
+            why=selected.why,
+            parts=selected.parts,
+        )
+
+    def selected(self, scored: Mapping[str, Scored]) -> Selected:
+        """As it was, given the round's texts by identity."""
+        return Selected(scored[self.id], self.priority, self.probability, self.why, dict(self.parts))
+
+
+class Closing(BaseModel):
+    """What the closing of a round goes by and comes to, written down before anything is queued, to be repeated exactly.
+
+    Attributes:
+        round: which one; 0 stands for the beginning, and has the labels from before the campaign.
+        arrived: items of the queue that the round's texts were compared with.
+        withdrawn: texts of the round that others had queued meanwhile, the same or nearly.
+        read: labels read from the ledger, in all.
+        labels: those that were new at this closing, oldest first.
+        pool: texts that were selected from.
+        picks: the selection, by decreasing priority.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    round: int
+    arrived: int = 0
+    withdrawn: list[str] = Field(default_factory=list)
+    read: int = 0
+    labels: list[Said] = Field(default_factory=list)
+    pool: int = 0
+    picks: list[Pick] = Field(default_factory=list)
 
 
 class SeenRound(BaseModel):

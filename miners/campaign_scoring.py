@@ -11,8 +11,9 @@ from typing import TypeVar
 from ensemble.errors import MemberUnavailableError
 from ensemble.text import Text
 from ensemble.verdict import Verdict
-from miners.campaign_spec import Tally
-from miners.candidate import Candidate, Scored
+from miners.campaign_budget import affordable, charge_verdicts, efforts
+from miners.campaign_spec import CampaignSpec, Tally
+from miners.candidate import Candidate, Scored, Selected
 from miners.errors import CampaignError, CampaignInterruptedError, StoreUnavailableError
 
 T = TypeVar("T")
@@ -22,9 +23,6 @@ Score = Callable[[Sequence[Text]], list[Verdict]]
 
 AWAY = (MemberUnavailableError, StoreUnavailableError, ConnectionError, TimeoutError)
 """What a retry may cure."""
-
-MOST_MEMBERS = 8
-"""What a text is taken to cost before the first verdict has shown it."""
 
 
 class Patience:
@@ -57,7 +55,7 @@ class Patience:
 
 
 def score_batch(
-    candidates: Sequence[Candidate], score: Score, patience: Patience, tally: Tally, budget: int
+    candidates: Sequence[Candidate], score: Score, patience: Patience, tally: Tally, spec: CampaignSpec
 ) -> list[Scored]:
     """Verdicts for a batch; `tally` takes up what they cost and how the members differ.
 
@@ -67,24 +65,22 @@ def score_batch(
         CampaignInterruptedError: no verdict can be had for too long.
         CampaignError: the scorer does not give one verdict a text.
     """
-    texts = [candidate.text for candidate in candidates]
-    verdicts = _score(texts, score, patience, tally)
+    verdicts = _score(candidates, score, patience, tally)
     lacking = [i for i, verdict in enumerate(verdicts) if verdict.degraded]
-    if lacking and tally.member_calls + len(lacking) * tally.members <= budget:
-        for i, again in zip(lacking, _score([texts[i] for i in lacking], score, patience, tally), strict=True):
+    if lacking and len(lacking) <= affordable(spec, tally):
+        for i, again in zip(lacking, _score([candidates[i] for i in lacking], score, patience, tally), strict=True):
             verdicts[i] = min(verdicts[i], again, key=lambda verdict: len(verdict.degraded))
     scored = [Scored(candidate, verdict) for candidate, verdict in zip(candidates, verdicts, strict=True)]
     _count(scored, tally)
     return scored
 
 
-def _score(texts: list[Text], score: Score, patience: Patience, tally: Tally) -> list[Verdict]:
+def _score(candidates: Sequence[Candidate], score: Score, patience: Patience, tally: Tally) -> list[Verdict]:
+    texts = [candidate.text for candidate in candidates]
     verdicts = patience(lambda: score(texts))
     if len(verdicts) != len(texts):
         raise CampaignError(f"the scorer gave {len(verdicts)} verdicts for {len(texts)} texts")
-    tally.member_calls += sum(len(verdict.members) for verdict in verdicts)
-    tally.spared += sum(len(verdict.skipped) for verdict in verdicts)
-    tally.members = max([tally.members, *(len(v.members) + len(v.degraded) + len(v.skipped) for v in verdicts)])
+    charge_verdicts(tally, candidates, verdicts)
     return verdicts
 
 
@@ -93,9 +89,22 @@ def _count(scored: Sequence[Scored], tally: Tally) -> None:
     tally.degraded += sum(bool(item.verdict.degraded) for item in scored)
     tally.kinds = counted_kinds(tally.kinds, scored)
     for item in scored:
+        for effort in efforts(tally, item.candidate.provenance):
+            effort.scored += 1
         pairs = tally.disagreements.setdefault(item.candidate.provenance.source, {})
         for (a, first), (b, second) in combinations(sorted(item.verdict.members.items()), 2):
             pairs[f"{a}|{b}"] = pairs.get(f"{a}|{b}", 0) + (first.vote != second.vote)
+
+
+def count_queued(selected: Sequence[Selected], tally: Tally) -> None:
+    """Takes down what of a selection is in the queue."""
+    tally.queued += len(selected)
+    by_source = Counter(item.scored.candidate.provenance.source for item in selected)
+    tally.queued_by_source = dict(Counter(tally.queued_by_source) + by_source)
+    tally.queued_kinds = counted_kinds(tally.queued_kinds, [item.scored for item in selected])
+    for item in selected:
+        for effort in efforts(tally, item.scored.candidate.provenance):
+            effort.queued += 1
 
 
 def counted_kinds(before: Mapping[str, int], scored: Sequence[Scored]) -> dict[str, int]:

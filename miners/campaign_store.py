@@ -1,21 +1,44 @@
 """A campaign's view of the store: typed, and patient while the store is away.
 
-Rounds count from 1. Round 0 of the store holds, by round, the texts of closed rounds, so that none is scored twice.
+Rounds count from 1. Round 0 of the store holds, by round, the texts of closed rounds, so that none is scored twice; the
+last number that the store takes holds, by round, what the closings went by.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from ensemble.text import Text
-from miners.campaign_records import Attempt, Batch, Checkpoint, SeenRound, State
+from miners.campaign_records import Attempt, Batch, Checkpoint, Closing, SeenRound, State
 from miners.campaign_scoring import Patience
 from miners.campaign_spec import CampaignSpec, Summary
 from miners.errors import CampaignError
-from miners.queue.campaigns import CampaignStore
+from miners.queue.campaign_protocol import CampaignStore
 
 _SEEN = 0
+_CLOSINGS = 2**31 - 1
+
+
+def check_same(name: str, kept: dict[str, Any], wanted: CampaignSpec) -> None:
+    """Compares what a campaign was told with what it is to be told now.
+
+    Args:
+        name: of the campaign.
+        kept: its spec as it is stored, perhaps by an earlier version that had fewer settings.
+        wanted: the spec that is to go on under its name.
+
+    Raises:
+        CampaignError: they differ; the message says in what.
+    """
+    before, now = CampaignSpec.model_validate(kept).model_dump(mode="json"), wanted.model_dump(mode="json")
+    differing = [f"{key} is {before[key]}, not {now[key]}" for key in sorted(now) if before[key] != now[key]]
+    if differing:
+        raise CampaignError(
+            f"campaign {name!r} exists with other settings ({'; '.join(differing)[:400]}); choose another name, or "
+            "give the same settings to go on with it"
+        )
 
 
 class Journal:
@@ -33,12 +56,7 @@ class Journal:
         """
         wanted = spec.model_dump(mode="json")
         if not self._patience(lambda: self._store.create(self._name, wanted)):
-            kept = CampaignSpec.model_validate(self._patience(lambda: self._store.spec(self._name)))
-            if kept != spec:
-                differing = sorted(key for key, value in wanted.items() if kept.model_dump(mode="json")[key] != value)
-                raise CampaignError(
-                    f"campaign {self._name!r} exists with other settings ({', '.join(differing)}); choose another name"
-                )
+            check_same(self._name, self._patience(lambda: self._store.spec(self._name)), spec)
         stored = self._patience(lambda: self._store.load_state(self._name))
         self._state = State.model_validate(stored) if stored else State()
         if self._state.summary is not None:
@@ -83,6 +101,20 @@ class Journal:
         stored = self._patience(lambda: self._store.batches(self._name, _SEEN))
         return [Text(*pair) for payload in stored for pair in SeenRound.model_validate_json(payload).texts]
 
+    def put_closing(self, closing: Closing) -> None:
+        """A round is about to be closed."""
+        payload = closing.model_dump_json()
+        self._patience(lambda: self._store.put_batch(self._name, _CLOSINGS, closing.round, payload))
+
+    def closings(self) -> list[Closing]:
+        """What the closings went by, oldest first; the last may be of the round in progress."""
+        stored = self._patience(lambda: self._store.batches(self._name, _CLOSINGS))
+        return [Closing.model_validate_json(payload) for payload in stored]
+
+    def halted(self) -> bool:
+        """Whether somebody asked the campaign to stop."""
+        return self._patience(lambda: self._store.halted(self._name))
+
     def drop(self, round_: int) -> None:
         """Forgets the batches of a closed round."""
         self._patience(lambda: self._store.drop_round(self._name, round_))
@@ -94,7 +126,7 @@ class Journal:
 
     def _clear(self, summary: Summary) -> None:
         self._patience(lambda: self._store.finish(self._name, json.loads(summary.model_dump_json())))
-        for round_ in (_SEEN, summary.rounds, summary.rounds + 1):
+        for round_ in (_SEEN, _CLOSINGS, summary.rounds, summary.rounds + 1):
             self.drop(round_)
 
     def _save(self, state: State) -> None:

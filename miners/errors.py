@@ -47,6 +47,10 @@ class QueueFullError(QueueError):
     """The configured number of waiting items is reached, or the store is out of memory."""
 
 
+class ArrivalsError(QueueError):
+    """Others queued something that the caller has not looked at yet; nothing of the call, or of its rest, was added."""
+
+
 class StoreUnavailableError(QueueError):
     """Redis does not answer now; nothing was acknowledged, try again."""
 

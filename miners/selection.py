@@ -93,7 +93,7 @@ def draw(ranked: Sequence[Ranked], places: int, design: Design, rng: np.random.G
         raise ValueError(f"{places} places for {count} texts; every text needs a chance, so at least 1")
     if places >= count:
         return Sample(np.ones(count), np.arange(count), np.zeros(count, dtype=np.bool_))
-    audit = _agreed(ranked) if places > 1 and design.audit_share > 0 else np.zeros(count, dtype=np.bool_)
+    audit = agreed_stratum(ranked) if places > 1 and design.audit_share > 0 else np.zeros(count, dtype=np.bool_)
     audited = _audit_places(audit, places, design.audit_share)
     probabilities = np.empty(count)
     probabilities[audit] = audited / max(1, int(audit.sum()))
@@ -155,8 +155,8 @@ def systematic(probabilities: FloatArray, rng: np.random.Generator, order: IntAr
     return np.sort(np.concatenate([certain, order[hits]])).astype(np.intp)
 
 
-def _agreed(ranked: Sequence[Ranked]) -> BoolArray:
-    """The audited stratum, shape (n,); empty only where no text is passed by all."""
+def agreed_stratum(ranked: Sequence[Ranked]) -> BoolArray:
+    """The audited stratum, shape (n,): passed by all, and at or below the median of these; empty only without any."""
     unanimous = np.array([item.unanimous_pass for item in ranked], dtype=np.bool_)
     if not unanimous.any():
         return unanimous

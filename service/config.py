@@ -171,6 +171,7 @@ class MiningConfig(_Section):
         audit_share: share of the queued items drawn from texts on which all members agree.
         near_duplicate_similarity: texts at least this alike (Jaccard, 0 to 1) count as one.
         generation_tokens: longest language-model continuation, in tokens.
+        strategy: how texts are selected: "adaptive" learns from every answer, "ranked" goes by the panel alone.
         seed: seed of everything drawn at random.
         num_cpus: CPUs booked for the campaign's actor (bookkeeping, not a limit).
         live_traffic: whether texts scored over HTTP are sampled, kept and mined.
@@ -182,6 +183,7 @@ class MiningConfig(_Section):
     audit_share: float = Field(default=0.1, ge=0, le=0.9)
     near_duplicate_similarity: float = Field(default=0.85, gt=0, le=1)
     generation_tokens: int = Field(default=60, ge=1, le=1024)
+    strategy: Literal["adaptive", "ranked"] = "ranked"
     seed: int = Field(default=0, ge=0)
     num_cpus: float = Field(default=0.1, ge=0)
     live_traffic: LiveTrafficConfig = LiveTrafficConfig()

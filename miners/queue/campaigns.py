@@ -11,77 +11,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.resources import files
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import redis
-from pydantic import BaseModel, ConfigDict
 from redis.commands.core import Script
 
 from ensemble.errors import InputError
 from miners.errors import CampaignError
+from miners.queue.campaign_protocol import CampaignStatus, JsonDict
 from miners.queue.checks import check_name
 from miners.queue.codec import moment
 from miners.queue.guard import guarded
 
-JsonDict = dict[str, Any]
 PREFIX = "{hungjury}:campaigns:"
 _MAX_INDEX = 2**31
 T = TypeVar("T")
-
-
-class CampaignStatus(BaseModel):
-    """Where a campaign stands.
-
-    Attributes:
-        state: "running" from creation until `finish`, whether or not anybody works on it now.
-        summary: what `finish` was given.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    state: Literal["running", "finished"]
-    created_at: datetime
-    finished_at: datetime | None = None
-    summary: dict[str, Any] | None = None
-
-
-class CampaignStore(Protocol):
-    """Keeps checkpoints. Every call is durable when it returns and safe to repeat; thread-safe.
-
-    Calls about a campaign that was never created raise CampaignError.
-    """
-
-    def create(self, name: str, spec: JsonDict) -> bool:
-        """Creates a campaign; False if there is one of that name, which then stays as it is."""
-
-    def spec(self, name: str) -> JsonDict:
-        """What `create` was given."""
-
-    def save_state(self, name: str, state: JsonDict) -> None:
-        """Replaces the state."""
-
-    def load_state(self, name: str) -> JsonDict | None:
-        """The last state saved; None if there is none yet."""
-
-    def put_batch(self, name: str, round: int, index: int, payload: str) -> None:  # noqa: A002 - the word of the field
-        """Keeps one batch of a round, in place of an earlier one with that index."""
-
-    def batches(self, name: str, round: int) -> list[str]:  # noqa: A002 - the word of the field
-        """The batches of a round in the order of their indices."""
-
-    def drop_round(self, name: str, round: int) -> None:  # noqa: A002 - the word of the field
-        """Forgets the batches of a round."""
-
-    def finish(self, name: str, summary: JsonDict) -> None:
-        """Ends the campaign; its spec, state and summary stay."""
-
-    def names(self) -> list[str]:
-        """All campaigns, oldest first."""
-
-    def status(self, name: str) -> CampaignStatus:
-        """Where it stands."""
 
 
 class RedisCampaigns:
@@ -142,6 +87,14 @@ class RedisCampaigns:
             done = self._finish(keys=[_key(name)], args=[json.dumps(summary)])
         _known(name, done or None)
 
+    def halt(self, name: str, *, halted: bool = True) -> None:
+        """Asks whoever works on the campaign to stop, or takes that back."""
+        self._set(name, _key(name), "halted", "1" if halted else "")
+
+    def halted(self, name: str) -> bool:
+        """Whether it is asked to stop."""
+        return self.status(name).halted
+
     def names(self) -> list[str]:
         """All campaigns, oldest first."""
         with guarded():
@@ -150,13 +103,15 @@ class RedisCampaigns:
     def status(self, name: str) -> CampaignStatus:
         """Where it stands."""
         with guarded():
-            created, finished, summary = self._client.hmget(_key(name), ["created_at", "finished_at", "summary"])
+            found = self._client.hmget(_key(name), ["created_at", "finished_at", "summary", "halted"])
+        created, finished, summary, halted = found
         return CampaignStatus(
             name=name,
             state="finished" if finished else "running",
             created_at=moment(_known(name, created)),
             finished_at=moment(finished) if finished else None,
             summary=json.loads(summary) if summary else None,
+            halted=bool(halted) and not finished,
         )
 
     def _get(self, name: str, what: str) -> str | None:
@@ -179,6 +134,7 @@ class _Kept:
     state: str | None = None
     summary: str | None = None
     finished_at: datetime | None = None
+    halted: bool = False
     rounds: dict[int, dict[int, str]] = field(default_factory=dict)
 
 
@@ -241,6 +197,14 @@ class MemoryCampaigns:
         with self._lock:
             kept.summary, kept.finished_at = text, kept.finished_at or self._now()
 
+    def halt(self, name: str, *, halted: bool = True) -> None:
+        """Asks whoever works on the campaign to stop, or takes that back."""
+        self._known(name).halted = halted
+
+    def halted(self, name: str) -> bool:
+        """Whether it is asked to stop."""
+        return self.status(name).halted
+
     def names(self) -> list[str]:
         """All campaigns, oldest first."""
         with self._lock:
@@ -255,6 +219,7 @@ class MemoryCampaigns:
             created_at=kept.created_at,
             finished_at=kept.finished_at,
             summary=json.loads(kept.summary) if kept.summary else None,
+            halted=kept.halted and kept.finished_at is None,
         )
 
     def _known(self, name: str) -> _Kept:
@@ -285,5 +250,5 @@ def _index(value: int, what: str) -> int:
 
 def _known(name: str, value: T | None) -> T:
     if value is None:
-        raise CampaignError(f"no campaign {name!r}; `hungjury mine` creates one")
+        raise CampaignError(f"no campaign {name!r}; `hungjury campaigns` lists those that there are")
     return value

@@ -8,6 +8,7 @@ from typing import NoReturn
 from ensemble.errors import InputError
 from miners.errors import (
     AnswerConflictError,
+    ArrivalsError,
     LeaseExpiredError,
     NotYoursError,
     QueueFullError,
@@ -29,6 +30,7 @@ class Code(IntEnum):
     FULL = 6
     REUSED = 7
     TOO_OFTEN = 8
+    MOVED = 9
 
 
 def refuse(code: Code, subject: str) -> NoReturn:
@@ -57,6 +59,11 @@ def refuse_full(waiting: int, limit: int) -> NoReturn:
     raise QueueFullError(
         f"{waiting:,} items are waiting and the limit is {limit:,}; wait for answers or raise the limit"
     )
+
+
+def refuse_moved(arrivals: int, looked: int) -> NoReturn:
+    """Raises ArrivalsError with both numbers."""
+    raise ArrivalsError(f"{arrivals:,} items have arrived and {looked:,} were looked at; look at the rest, then again")
 
 
 def refuse_item(item_id: str) -> NoReturn:

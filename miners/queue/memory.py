@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from miners.queue.checks import MAX_AMENDMENTS, check_count, check_items, check_name, lease_ms, request_key
 from miners.queue.codec import moment
-from miners.queue.codes import Code, refuse, refuse_full
+from miners.queue.codes import Code, refuse, refuse_full, refuse_moved
 from miners.queue.labels import aggregate, finding_of, said
 from miners.queue.memory_ledger import MemoryLedger
 from miners.queue.memory_records import AnswerRecord, ItemRecord, LeaseRecord
@@ -31,11 +31,13 @@ class MemoryQueue(MemoryLedger):
     Unlike the one on Redis it never forgets leases and requests, and inserting costs O(n) moves.
     """
 
-    def enqueue(self, items: Sequence[NewItem]) -> list[EnqueueOutcome]:
+    def enqueue(self, items: Sequence[NewItem], *, looked: int | None = None) -> list[EnqueueOutcome]:
         """Adds items; see `RedisQueue.enqueue`."""
         check_items(items, self._task)
         with self._lock:
             fresh = len({item.id for item in items} - self._items.keys())
+            if fresh and looked is not None and len(self._items) > looked:
+                refuse_moved(len(self._items), looked)
             if fresh and len(self._ready) + fresh > self._limit:
                 refuse_full(len(self._ready), self._limit)
             return [self._put(item) for item in items]

@@ -88,6 +88,11 @@ class MemoryLedger:
             found.sort(key=lambda item: -item.found_order)
             return [self._shown_finding(item) for item in found[offset : offset + count]]
 
+    def arrived(self, *, offset: int = 0, count: int = 200) -> list[Item]:
+        """Items in order of arrival; see `Ledger`."""
+        with self._lock:
+            return [self._shown_item(item) for item in list(self._items.values())[offset : offset + count]]
+
     def labelled(self, *, offset: int = 0, count: int = 200) -> list[Item]:
         """Items in the order in which their labels were set; see `Ledger`."""
         with self._lock:

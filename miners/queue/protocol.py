@@ -28,8 +28,12 @@ class Queue(Protocol):
     same result. Thread-safe.
     """
 
-    def enqueue(self, items: Sequence[NewItem]) -> list[EnqueueOutcome]:
-        """Adds items; a known id keeps its item and takes the higher priority."""
+    def enqueue(self, items: Sequence[NewItem], *, looked: int | None = None) -> list[EnqueueOutcome]:
+        """Adds items; a known id keeps its item and takes the higher priority.
+
+        With `looked`, new items are only added if no more than that many have ever arrived, else ArrivalsError: who has
+        compared them with the first `looked` of `Ledger.arrived` adds nothing that somebody else added meanwhile.
+        """
 
     def lease(self, rater: str, *, count: int = 1, seconds: float = 300.0, request_id: str) -> list[Lease]:
         """Up to `count` items that this rater has not seen; repeated with one `request_id`, the same leases again."""
@@ -61,6 +65,9 @@ class Ledger(Protocol):
 
     def findings(self, *, kind: FindingKind | None = None, offset: int = 0, count: int = 100) -> list[Finding]:
         """Newest first."""
+
+    def arrived(self, *, offset: int = 0, count: int = 200) -> list[Item]:
+        """Items in order of arrival, as they are now; the order only grows at its end."""
 
     def labelled(self, *, offset: int = 0, count: int = 200) -> list[Item]:
         """Items as they are now, in the order in which labels were set; once more for every change of a label.

@@ -13,7 +13,7 @@ import redis
 
 from miners.queue import codec
 from miners.queue.checks import MAX_AMENDMENTS, check_count, check_items, check_name, check_task, lease_ms, request_key
-from miners.queue.codes import Code, refuse_full, refuse_item
+from miners.queue.codes import Code, refuse_full, refuse_item, refuse_moved
 from miners.queue.labels import said
 from miners.queue.scripts import Scripts
 from miners.queue.types import (
@@ -53,25 +53,29 @@ class RedisQueue:
         self._limit = waiting_limit
         self._scripts = Scripts(client, f"{{hungjury:{task}}}:", max_expiries=max_expiries)
 
-    def enqueue(self, items: Sequence[NewItem]) -> list[EnqueueOutcome]:
+    def enqueue(self, items: Sequence[NewItem], *, looked: int | None = None) -> list[EnqueueOutcome]:
         """Adds items; see `Queue`. Long calls are cut into chunks, each added wholly or not at all.
 
         Raises:
             QueueFullError: the limit is reached, or the server is out of memory; chunks before it are in, and
                 repeating the call is harmless.
+            ArrivalsError: something arrived that the caller has not looked at; chunks before it are in.
             InputError: an item of another task.
         """
         check_items(items, self._task)
         outcomes: list[EnqueueOutcome] = []
         for chunk in codec.chunks(items, most=CHUNK, most_bytes=CHUNK_BYTES):
-            outcomes += self._enqueue_chunk(chunk)
+            found = self._enqueue_chunk(chunk, -1 if looked is None else looked + outcomes.count("added"))
+            outcomes += found
         return outcomes
 
-    def _enqueue_chunk(self, chunk: Sequence[NewItem]) -> list[EnqueueOutcome]:
+    def _enqueue_chunk(self, chunk: Sequence[NewItem], looked: int) -> list[EnqueueOutcome]:
         args = [part for item in chunk for part in codec.pack_item(item)]
-        code, *reply = self._scripts.call("enqueue", uuid4().hex, self._limit, *args)
+        code, *reply = self._scripts.call("enqueue", uuid4().hex, self._limit, looked, *args)
         if code == Code.FULL:
             refuse_full(reply[0], self._limit)
+        if code == Code.MOVED:
+            refuse_moved(reply[0], looked)
         return reply
 
     def lease(self, rater: str, *, count: int = 1, seconds: float = 300.0, request_id: str) -> list[Lease]:
@@ -172,6 +176,11 @@ class RedisQueue:
         ids = self._scripts.ask("page", "", kind or "all", offset, count)
         found = (codec.unpack_finding(whole) for whole in self._read(ids))
         return [finding for finding in found if finding is not None]
+
+    def arrived(self, *, offset: int = 0, count: int = 200) -> list[Item]:
+        """Items in order of arrival; see `Ledger`."""
+        ids = self._scripts.ask("page", "", "ids", offset, count)
+        return [codec.unpack_item(whole) for whole in self._read(ids)]
 
     def labelled(self, *, offset: int = 0, count: int = 200) -> list[Item]:
         """Items in the order in which their labels were set; see `Ledger`."""

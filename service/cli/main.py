@@ -10,6 +10,7 @@ import typer
 
 from service.cli import (
     artifacts,
+    campaigns,
     data,
     demo,
     doctor,
@@ -46,6 +47,7 @@ for module in (
     status,
     score,
     mine,
+    campaigns,
     replay,
     task,
     train,

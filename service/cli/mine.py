@@ -22,6 +22,9 @@ TOP = 10
 SHOWN = 100
 """Characters shown of the best text of a niche."""
 
+LEAST_BUDGET = 8
+"""Calls that surely pay for one text, before it is known how many members answer."""
+
 GENERATED = ("live", "completions", "steered", "rewrite", "search")
 """Kinds of sources that need no file."""
 
@@ -39,13 +42,17 @@ def mine(
         ),
     ] = None,
     budget: Annotated[
-        int | None, typer.Option("--budget", min=8, help="Member calls to spend; one text costs one a member.")
+        int | None,
+        typer.Option("--budget", help="Calls to spend: a text costs one a member, a gradient pass two; 8 or more."),
     ] = None,
     queue: Annotated[int | None, typer.Option("--queue", min=1, help="Items to queue at most.")] = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the campaign; the same name again goes on with it.")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything drawn at random.")] = None,
+    strategy: Annotated[
+        str | None, typer.Option("--strategy", help="How texts are selected: adaptive or ranked.")
+    ] = None,
     answers: Annotated[int | None, typer.Option("--answers", min=1, help="Answers wanted per item.")] = None,
     share: Annotated[
         list[str] | None,
@@ -71,9 +78,10 @@ def mine(
     """
     from service.runtime_state import require_running
 
-    state = require_running()
+    _check_budget(budget)
+    _check_strategy(strategy)
     spec = campaign_spec(
-        state,
+        require_running(),
         files or [],
         budget=budget,
         queue=queue,
@@ -81,6 +89,7 @@ def mine(
         answers=answers,
         generated=generated,
         shares=_shares(share or ()),
+        strategy=strategy,
     )
     summary = run_campaign(name or new_name(), spec)
     if as_json:
@@ -107,6 +116,7 @@ def campaign_spec(
     answers: int | None = None,
     generated: bool = False,
     shares: Mapping[str, float] = MappingProxyType({}),
+    strategy: str | None = None,
 ) -> CampaignSpec:
     """What the campaign is told: the command line over the service's settings.
 
@@ -126,15 +136,39 @@ def campaign_spec(
         task=task,
         deployed=joint.deployed,
         inputs=inputs,
-        budget=budget or mining.budget_texts * len(joint.members),
-        queue_size=queue or mining.queue_size,
+        budget=budget if budget is not None else max(LEAST_BUDGET, mining.budget_texts * len(joint.members)),
+        queue_size=queue if queue is not None else mining.queue_size,
         round_size=max(mining.round_size, 1),
         seed=mining.seed if seed is None else seed,
         answers=answers or state.answers_per_item,
         shares={**off, **shares},
         design=Design(audit_share=mining.audit_share),
         near_duplicate=mining.near_duplicate_similarity,
+        strategy=mining.strategy if strategy is None else strategy,
     )
+
+
+def _check_strategy(name: str | None) -> None:
+    from ensemble.errors import InputError
+    from miners.campaign_selection import selection
+    from miners.errors import CampaignError
+
+    try:
+        if name is not None:
+            selection(name)
+    except CampaignError as error:
+        raise InputError(str(error), field="--strategy") from None
+
+
+def _check_budget(budget: int | None) -> None:
+    from ensemble.errors import InputError
+
+    if budget is not None and budget < LEAST_BUDGET:
+        raise InputError(
+            f"is {budget:,}, and a campaign needs at least {LEAST_BUDGET} calls to score a single text: "
+            "each text costs one call a member",
+            field="--budget",
+        )
 
 
 def _shares(given: Sequence[str]) -> dict[str, float]:
@@ -194,17 +228,26 @@ def run_campaign(name: str, spec: CampaignSpec) -> Summary:
         with bar("mining", float(spec.budget)) as tell:
             for news in follow_campaign(name, home(), alive=require_running):
                 if news.progress is not None:
-                    tell(float(news.progress.tally.member_calls), _progress(news.progress))
+                    tell(float(news.progress.spent), _progress(news.progress))
     except KeyboardInterrupt:
-        say(f"the campaign goes on in the service; look on with the same command and --name {printable(name)}")
+        shown = printable(name)
+        say(f"the campaign goes on in the service; `hungjury campaigns stop {shown}` ends it, and the same command")
+        say(f"with --name {shown} looks on again")
         raise
+    if news.state == "stopped" and news.summary is None:
+        raise CampaignError(
+            f"campaign {name!r} was stopped before it began; `hungjury campaigns resume` goes on with it"
+        )
     if news.summary is None:
         raise CampaignError(f"campaign {name!r} {news.state}: {news.error}")
     return news.summary
 
 
 def _progress(at: Progress) -> str:
-    return f"round {at.round}: {at.tally.scored:,} scored, {at.tally.queued:,} of {at.queue_size:,} queued"
+    found = at.findings
+    told = f"round {at.round}: {at.tally.scored:,} scored, {at.tally.queued:,} of {at.queue_size:,} queued"
+    said = f", {found.fn + found.fp:,} findings in {found.labelled:,} labels" if found.labelled else ""
+    return told + said + (f", without {', '.join(at.benched)}" if at.benched else "")
 
 
 def show_summary(summary: Summary) -> None:
@@ -215,6 +258,11 @@ def show_summary(summary: Summary) -> None:
         f"{f' ({summary.spared:,} spared)' if summary.spared else ''}, "
         f"{summary.queued:,} queued"
     )
+    put(
+        f"spent: {summary.spent:,} of {summary.budget:,} calls"
+        f"{f', {summary.gradient_passes:,} gradient passes at two among them' if summary.gradient_passes else ''}, "
+        f"and {summary.cpu_seconds:.1f} CPU seconds of proposers"
+    )
     left_out = {
         "exact duplicates": summary.exact_duplicates,
         "near duplicates": summary.near_duplicates,
@@ -223,11 +271,17 @@ def show_summary(summary: Summary) -> None:
         "repeated rows": summary.repeated_rows,
         "degraded verdicts": summary.degraded,
         "texts given up": summary.left_out,
+        "texts that the budget did not reach": summary.unpaid,
+        "texts that another campaign queued meanwhile": summary.withdrawn,
     }
     if said := ", ".join(f"{count:,} {what}" for what, count in left_out.items() if count):
         put(f"left out or noted: {said}")
-    for source, count in summary.queued_by_source.items():
-        put(f"  {printable(source)}: {count:,} queued")
+    for source, effort in summary.by_source.items():
+        put(
+            f"  {printable(source)}: {effort.queued:,} queued of {effort.scored:,} scored for {effort.calls:,.0f} calls"
+        )
+    for operator, effort in summary.by_operator.items():
+        put(f"  by {printable(operator)}: {effort.queued:,} queued of {effort.scored:,} scored")
     for kind, count in sorted(summary.kinds.items()):
         put(f"  {kind}: {count:,} scored, {summary.queued_kinds.get(kind, 0):,} queued")
     for source, why in summary.benched.items():
@@ -238,6 +292,12 @@ def show_summary(summary: Summary) -> None:
             put(f"    {best['worth']:.2f} {printable(best['niche'])}: {printable(best['text'][:SHOWN])}")
     for example in summary.bad_examples[:3]:
         say(printable(example))
+    if summary.findings.labelled:
+        found = summary.findings
+        put(f"people have labelled {found.labelled:,} of its texts so far: {found.fn:,} FN, {found.fp:,} FP")
+    again = "resume" if summary.ended == "stopped" else "show"
+    what = "goes on with it" if summary.ended == "stopped" else "tells what people find in it"
+    say(f"`hungjury campaigns {again} {printable(summary.campaign)}` {what}")
 
 
 def show_top(count: int = TOP) -> None:

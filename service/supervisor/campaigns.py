@@ -7,7 +7,6 @@ with a request file; from then on it is this side's work, so that the program ma
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +17,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from miners.campaign_spec import CampaignSpec, Progress, Summary
-from miners.errors import CampaignError
+from miners.campaign_store import check_same
+from miners.queue.campaign_protocol import CampaignStatus
 from miners.queue.connect import Store
 from service.config import Config
 from service.runtime_state import run_dir, write_private
@@ -102,6 +102,8 @@ class CampaignKeeper:
         if status.state == "finished":
             summary = Summary.model_validate(status.summary)
             self._close(name, tended, tended.news.model_copy(update={"state": "finished", "summary": summary}))
+        elif status.halted and tended.actor is None:
+            self._close(name, tended, tended.news.model_copy(update={"state": "stopped"}))
         elif tended.actor is None:
             if time.monotonic() >= tended.retry_at:
                 self._start(name, tended)
@@ -177,20 +179,44 @@ class CampaignKeeper:
 
 
 def request_campaign(store: Store, name: str, spec: CampaignSpec, base: Path) -> None:
-    """Has the running service work on a campaign: a new one, or one of this name and spec where it was left.
+    """Has the running service work on a campaign: a new one, or one of this name and spec where it was left or stopped.
 
     Raises:
         CampaignError: the name belongs to a campaign with another spec.
     """
-    wanted = spec.model_dump(mode="json")
-    if not store.campaigns.create(name, wanted):
-        kept = store.campaigns.spec(name)
-        if differing := sorted(key for key in {*kept, *wanted} if kept.get(key) != wanted.get(key)):
-            raise CampaignError(
-                f"campaign {name!r} exists with other settings ({', '.join(differing)}); choose another --name"
-            )
+    if not store.campaigns.create(name, spec.model_dump(mode="json")):
+        check_same(name, store.campaigns.spec(name), spec)
+        store.campaigns.halt(name, halted=False)
     _file(base, name, "json").unlink(missing_ok=True)
     write_private(_file(base, name, "request"), name)
+
+
+def campaign_news(name: str, base: Path) -> CampaignNews | None:
+    """What the running service last said of a campaign; None where it has not worked on it.
+
+    Args:
+        name: of the campaign.
+        base: the state directory.
+    """
+    try:
+        return CampaignNews.model_validate_json(_file(base, name, "json").read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def state_of(status: CampaignStatus, base: Path) -> str:
+    """Where a campaign stands, in one word; what the store cannot know is taken from the news of the service.
+
+    Args:
+        status: what the store says.
+        base: the state directory.
+    """
+    if status.state == "finished":
+        return "finished"
+    news = campaign_news(status.name, base)
+    if status.halted:
+        return "stopping" if news is not None and news.state == "running" else "stopped"
+    return news.state if news is not None else "waiting"
 
 
 def follow_campaign(
@@ -204,9 +230,9 @@ def follow_campaign(
         alive: called while there is no news; raises when nobody is left to make any.
         every: seconds between two looks.
     """
-    path, last = _file(base, name, "json"), None
+    last = None
     while last is None or last.state in {"waiting", "running", "interrupted"}:
-        if path.is_file() and (news := CampaignNews.model_validate(json.loads(path.read_bytes()))) != last:
+        if (news := campaign_news(name, base)) is not None and news != last:
             last = news
             yield news
         else:

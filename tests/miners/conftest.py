@@ -2,50 +2,15 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from hashed_verdicts import hashed_probabilities, make_verdict
 
-from ensemble.calibration import logit, sigmoid
-from ensemble.disagreement import jensen_shannon
-from ensemble.kinds import kinds_of
-from ensemble.scorer import Member
 from ensemble.text import Text
-from ensemble.verdict import MemberScore, Verdict
 from miners.candidate import Candidate, Provenance, Scored
-
-MEMBERS = ("encoder", "judge", "keyword", "probe")
-
-
-def make_verdict(text: Text, probabilities: dict[str, float], degraded: tuple[str, ...] = ()) -> Verdict:
-    """A verdict as the panel would make it, with the mean logit as posterior and the encoder deployed."""
-    scores = {
-        name: MemberScore(probability=p, vote="yes" if p >= 0.5 else "no", version="0" * 12)
-        for name, p in probabilities.items()
-    }
-    values = np.array([list(probabilities.values())]) if probabilities else np.array([[0.5]])
-    posterior = float(sigmoid(logit(values).mean()))
-    passed = "encoder" in scores and scores["encoder"].vote == "no"
-    return Verdict(
-        id=text.id,
-        probability=posterior,
-        decision="flag" if degraded or posterior >= 0.5 else "pass",
-        disagreement=float(jensen_shannon(values)[0]),
-        miss_score=posterior if passed else 0.0,
-        members=scores,
-        degraded=list(degraded),
-        review=bool(degraded) or len({score.vote for score in scores.values()}) > 1,
-        kinds=kinds_of({Member(name, name, "0" * 12): p >= 0.5 for name, p in probabilities.items()}, "encoder"),
-    )
-
-
-def hashed_probabilities(text: Text) -> dict[str, float]:
-    """P(yes) of four members, made from the text alone, low for most texts."""
-    rng = np.random.default_rng(zlib.crc32(text.text.encode()))
-    truth = rng.beta(0.5, 3.0)
-    return {name: float(np.clip(truth + rng.normal(0, 0.15), 0.01, 0.99)) for name in MEMBERS}
+from miners.queue.types import NewItem
 
 
 @dataclass
@@ -87,6 +52,29 @@ class ListSource:
 def verdict():
     """Makes a verdict from member probabilities."""
     return lambda probabilities, text="some text", degraded=(): make_verdict(Text(text), probabilities, degraded)
+
+
+@pytest.fixture
+def new_item_of():
+    """Makes a queued text with its verdict, as a campaign would."""
+
+    def make(text, *, campaign="other", priority=0.5, **more):
+        verdict = make_verdict(Text(text), hashed_probabilities(Text(text)))
+        provenance = Provenance(source="corpus:tests", family=text, campaign=campaign, **more.pop("origin", {}))
+        fields = {
+            "id": Text(text).id,
+            "task": "injury",
+            "text": text,
+            "priority": priority,
+            "selection_probability": 0.5,
+            "deployed": "encoder",
+            "deployed_passed": verdict.members["encoder"].vote == "no",
+            "verdict": verdict,
+            "provenance": provenance,
+        }
+        return NewItem(**(fields | more))
+
+    return make
 
 
 @pytest.fixture

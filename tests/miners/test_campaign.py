@@ -67,6 +67,7 @@ def test_every_queued_item_carries_its_numbers(make, source, sentences, scorer):
         assert 0 < item.selection_probability <= 1
         assert item.deployed_passed == (item.verdict.members["encoder"].vote == "no")
         assert item.parts["miss_score"] == item.verdict.miss_score
+        assert item.parts["pool"] >= 50
         assert "encoder" in item.why
         assert item.id == Text(item.text).id
 
@@ -325,7 +326,7 @@ def test_another_spec_under_a_known_name_is_refused(make, source, sentences, sco
     """A name belongs to one spec; the error names what differs."""
     store = MemoryCampaigns()
     make([source("corpus:a", sentences(20))], scorer, store=store).run()
-    with pytest.raises(CampaignError, match=r"exists with other settings \(budget, seed\)"):
+    with pytest.raises(CampaignError, match=r"other settings \(budget is 100000, not 9; seed is 0, not 1\)"):
         make([source("corpus:a", [])], scorer, SPEC.model_copy(update={"seed": 1, "budget": 9}), store=store).run()
 
 

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from miners.campaign_budget import affordable
 from miners.campaign_intake import Intake
-from miners.campaign_plan import affordable, ahead, places, round_target
+from miners.campaign_plan import ahead, places, round_target
 from miners.campaign_spec import CampaignSpec, Tally
 
 

@@ -1,16 +1,18 @@
 -- Adds items, or raises the priority of known ones; all of them or, where they do not fit, none.
 --
--- ARGV  max expiries, token of this call, waiting limit, then per item: id, priority, -priority, needed, passed (0, 1, or p for
---       a plant), new (JSON), rank (JSON)
--- Returns {OK, outcome, ...} with "added", "raised" or "known", or {FULL, waiting}.
+-- ARGV  max expiries, token of this call, waiting limit, arrivals that the caller has looked at (-1: does not matter),
+--       then per item: id, priority, -priority, needed, passed (0, 1, or p for a plant), new (JSON), rank (JSON)
+-- Returns {OK, outcome, ...} with "added", "raised" or "known", {FULL, waiting}, or {MOVED, arrivals} where an item is
+-- new and more have arrived than the caller has looked at.
 -- Repeated with one token it gives the same outcomes: each item keeps the token and outcome of its last call.
 
 local FIELDS = 7
-local token, limit = ARGV[2], tonumber(ARGV[3])
+local FIRST = 5
+local token, limit, looked = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 
 local function count_new()
   local fresh = 0
-  for i = 4, #ARGV, FIELDS do fresh = fresh + 1 - call('EXISTS', P .. 'i:' .. ARGV[i]) end
+  for i = FIRST, #ARGV, FIELDS do fresh = fresh + 1 - call('EXISTS', P .. 'i:' .. ARGV[i]) end
   return fresh
 end
 
@@ -41,8 +43,9 @@ local function put(id, i)
   return outcome
 end
 
-local fresh, waiting = count_new(), call('ZCARD', P .. 'ready')
+local fresh, waiting, arrivals = count_new(), call('ZCARD', P .. 'ready'), call('LLEN', P .. 'ids')
+if fresh > 0 and looked >= 0 and arrivals > looked then return {MOVED, arrivals} end
 if fresh > 0 and waiting + fresh > limit then return {FULL, waiting} end
 local reply = {OK}
-for i = 4, #ARGV, FIELDS do table.insert(reply, put(ARGV[i], i)) end
+for i = FIRST, #ARGV, FIELDS do table.insert(reply, put(ARGV[i], i)) end
 return reply

@@ -48,6 +48,22 @@ def test_batches_in_order(store):
     assert (store.batches("c", 1), store.batches("c", 2)) == ([], ["other round"])
 
 
+def test_stopping_is_asked_for_and_taken_back(store):
+    """A campaign is asked to stop until somebody takes that back; one that is finished is not stopped."""
+    store.create("c", {})
+    assert (store.halted("c"), store.status("c").halted) == (False, False)
+    store.halt("c")
+    store.halt("c")
+    assert (store.halted("c"), store.status("c").halted, store.status("c").state) == (True, True, "running")
+    store.halt("c", halted=False)
+    assert not store.halted("c")
+    store.halt("c")
+    store.finish("c", {})
+    assert (store.halted("c"), store.status("c").state) == (False, "finished")
+    with pytest.raises(CampaignError, match="no campaign 'd'"):
+        store.halt("d")
+
+
 def test_campaigns_do_not_mix(store):
     """Names with colons and digits stay apart."""
     for name in ("a", "a:1", "1:a"):

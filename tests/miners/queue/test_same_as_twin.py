@@ -82,13 +82,14 @@ class Twins(RuleBasedStateMachine):
         priority=PRIORITIES,
         needed=st.integers(1, 3),
         passed=st.booleans(),
+        looked=st.none() | st.integers(0, len(IDS)),
     )
-    def enqueue(self, ids, priority, needed, passed):
+    def enqueue(self, ids, priority, needed, passed, looked):
         items = [
             self.new_item(item_id, priority, needed=needed, deployed_passed=passed, why=f"why {priority}")
             for item_id in sorted(ids)
         ]
-        self.both(lambda queue: queue.enqueue(items))
+        self.both(lambda queue: queue.enqueue(items, looked=looked))
 
     @rule(rater=RATERS, count=st.integers(1, 4), again=st.sampled_from([False, False, False, True]))
     def lease(self, rater, count, again):

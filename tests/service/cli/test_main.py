@@ -15,6 +15,11 @@ COMMANDS = (
     ("status",),
     ("score",),
     ("mine",),
+    ("campaigns",),
+    ("campaigns", "list"),
+    ("campaigns", "show"),
+    ("campaigns", "stop"),
+    ("campaigns", "resume"),
     ("task", "new"),
     ("train",),
     ("evaluate",),
@@ -78,6 +83,9 @@ def test_help_imports_nothing_heavy():
         ["prepare", "--task", "no-such-task"],
         ["train"],
         ["train", "--data", "/no/such/file", "--task", "no-such-task"],
+        ["mine", "--budget", "0"],
+        ["mine", "--strategy", "deployed-margin"],
+        ["campaigns", "show"],
         ["task", "new"],
         ["artifacts", "compare", "a"],
     ],
@@ -94,7 +102,7 @@ def test_bad_usage_is_one_line_and_exit_2(hungjury, arguments):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["queue"], ["answers"], ["export"], ["key", "list"], ["mine"], ["evaluate", "--adjudicated"]],
+    [["queue"], ["answers"], ["export"], ["key", "list"], ["mine"], ["campaigns"], ["evaluate", "--adjudicated"]],
     ids=" ".join,
 )
 def test_commands_that_need_the_service_say_how_to_start_it(hungjury, arguments):

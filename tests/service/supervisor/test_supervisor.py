@@ -129,6 +129,33 @@ def test_a_killed_miner_is_replaced_and_goes_on(service, tmp_path):
     print(f"{len(killed)} miners killed: {summary['scored']} scored, {len(queued)} queued, {summary['rounds']} rounds")
 
 
+def test_a_campaign_is_stopped_from_another_terminal_and_resumed(service, tmp_path, wait_until):
+    """Stopped, its own terminal ends with what is done; resumed by name, it goes on to the end without settings."""
+    corpus = tmp_path / "corpus.jsonl"
+    rng = random.Random(1)
+    words = ["".join(rng.choices("bdfgklmnprstvaeiou", k=6)) for _ in range(2000)]
+    corpus.write_text("".join(json.dumps({"text": " ".join(rng.sample(words, 40))}) + "\n" for _ in range(500)))
+    mining = service.start("mine", "--input", corpus, "--name", "paused", "--budget", 500, "--queue", 30, "--json")
+    folder = service.home / "run" / "campaigns"
+    wait_until(lambda: (_news(folder, "paused") or {}).get("progress"), seconds=120)
+    told = json.loads(service.call("campaigns", "stop", "paused", "--json").stdout)
+    assert (told["was"], told["stopping"]) == ("running", True)
+    out, err = mining.communicate(timeout=120)
+    assert mining.returncode == 0, err
+    stopped = json.loads(out)
+    assert stopped["ended"] == "stopped"
+    assert 0 < stopped["scored"] < 500
+    shown = service.call("campaigns", "show", "paused")
+    assert shown.stdout.startswith("paused: stopped"), shown.stderr
+    resumed = service.call("campaigns", "resume", "paused", "--json")
+    assert resumed.returncode == 0, resumed.stderr
+    summary = json.loads(resumed.stdout)
+    assert summary["ended"] in {"queue full", "budget spent"}
+    assert summary["scored"] + summary["near_duplicates"] == 500
+    (listed,) = [each for each in json.loads(service.call("campaigns", "--json").stdout) if each["name"] == "paused"]
+    assert (listed["state"], listed["queued"]) == ("finished", 30)
+
+
 def _kill_again_and_again(folder, mining):
     """Kills each miner once it has got something done; the processes killed."""
     killed, done = [], 0
@@ -142,10 +169,10 @@ def _kill_again_and_again(folder, mining):
     return killed
 
 
-def _news(folder):
+def _news(folder, name="killed"):
     for path in folder.glob("*.json"):
         found = json.loads(path.read_text())
-        if found.get("progress") and found["progress"]["campaign"] == "killed":
+        if found.get("progress") and found["progress"]["campaign"] == name:
             return found
     return None
 

@@ -1,0 +1,54 @@
+"""Which texts of a round are queued, by the name that a campaign's `strategy` gives.
+
+Nothing enters the queue without the probability with which it was selected, so rules that leave nothing to chance are
+refused here: from what they pick no rate could ever be told. They can be compared with the others on labelled data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from miners.campaign_adaptive import by_answers
+from miners.campaign_labels import Answered
+from miners.campaign_spec import CampaignSpec
+from miners.candidate import Scored, Selected
+from miners.errors import CampaignError
+from miners.ranking import rank
+from miners.selection import select
+
+Select = Callable[[Sequence[Scored], Sequence[Answered], int, CampaignSpec, np.random.Generator], list[Selected]]
+"""At most so many of the scored texts of a round, given what was answered before, by decreasing priority."""
+
+ADAPTIVE, RANKED = "adaptive", "ranked"
+
+
+def by_rank(
+    scored: Sequence[Scored],
+    _answered: Sequence[Answered],
+    places: int,
+    spec: CampaignSpec,
+    rng: np.random.Generator,
+) -> list[Selected]:
+    """By the posterior that the deployed member is wrong, whatever was answered before; see `miners.selection`."""
+    ranked = [rank(item.verdict, spec.deployed, spec.weights) for item in scored]
+    return select(scored, ranked, places, spec.design, rng)
+
+
+STRATEGIES: Mapping[str, Select] = {ADAPTIVE: by_answers, RANKED: by_rank}
+"""What a campaign may select by."""
+
+
+def selection(name: str) -> Select:
+    """The rule of that name.
+
+    Raises:
+        CampaignError: there is none, or it leaves nothing to chance.
+    """
+    if name not in STRATEGIES:
+        raise CampaignError(
+            f"strategy {name!r} cannot fill a queue; a campaign selects by {' or '.join(sorted(STRATEGIES))}, which "
+            "give every text a known chance (others can be compared on labelled data)"
+        )
+    return STRATEGIES[name]

@@ -1,0 +1,174 @@
+"""Selecting by what people answered: known chances, learning within a campaign, the audit, numbers of old versions."""
+
+from uuid import uuid4
+
+import numpy as np
+import pytest
+
+from ensemble.text import Text
+from miners.campaign import Campaign
+from miners.campaign_adaptive import by_answers, comparable, threshold_of
+from miners.campaign_labels import Answered
+from miners.campaign_records import Said
+from miners.campaign_scoring import Patience
+from miners.campaign_selection import selection
+from miners.campaign_spec import CampaignSpec
+from miners.candidate import Candidate, Provenance, Scored
+from miners.errors import CampaignError
+from miners.queue.campaigns import MemoryCampaigns
+from miners.queue.memory import MemoryQueue
+from miners.queue.types import NewAnswer
+
+SPEC = CampaignSpec(
+    task="injury",
+    deployed="encoder",
+    strategy="adaptive",
+    queue_size=48,
+    round_size=60,
+    batch_size=20,
+    places=8,
+    seed=3,
+)
+
+
+DRAWS = 150
+
+
+@pytest.fixture
+def scored_of(verdict):
+    """A scored text with given probabilities."""
+
+    def make(text, probabilities):
+        return Scored(Candidate(Text(text), Provenance(source="corpus:x", family=text)), verdict(probabilities, text))
+
+    return make
+
+
+@pytest.fixture
+def round_of(scored_of):
+    """A round of texts that the encoder passes, half of them about knives."""
+
+    def make(count, start=0):
+        rng = np.random.default_rng(start)
+        made = []
+        for n in range(start, start + count):
+            about = "the knife lay in the drawer" if n % 2 else "the kettle stood on the stove"
+            p = {name: float(rng.uniform(0.05, 0.3)) for name in ("encoder", "judge", "keyword", "probe")}
+            made.append(scored_of(f"{about} number {n} of {n * 7}", p))
+        return made
+
+    return make
+
+
+@pytest.fixture
+def answered_of(new_item_of):
+    """A scored text as a labelled item of the queue."""
+
+    def make(scored, label, version=None):
+        verdict = scored.verdict
+        if version:
+            members = {name: s.model_copy(update={"version": version}) for name, s in verdict.members.items()}
+            verdict = verdict.model_copy(update={"members": members})
+        text = scored.candidate.text
+        return Answered(new_item_of(text.text, verdict=verdict), Said(id=text.id, label=label))
+
+    return make
+
+
+def test_chances_are_known_and_sum_to_the_places(round_of):
+    """Each selected text has its probability in (0, 1], and over many draws each is drawn as often as it says."""
+    scored, drawn, chance = round_of(40), np.zeros(40), np.zeros(40)
+    place = {item.candidate.text.id: n for n, item in enumerate(scored)}
+    for seed in range(DRAWS):
+        selected = by_answers(scored, [], 6, SPEC, np.random.default_rng(seed))
+        assert len(selected) == 6
+        for item in selected:
+            at = place[item.scored.candidate.text.id]
+            drawn[at] += 1
+            chance[at] = item.probability
+    assert np.all((chance[drawn > 0] > 0) & (chance <= 1))
+    assert np.count_nonzero(drawn) > 30
+    spread = np.sqrt(DRAWS * chance * (1 - chance))
+    assert np.all(np.abs(drawn - DRAWS * chance) < 5 * spread + 1)
+
+
+def test_answers_move_the_selection(round_of, answered_of):
+    """Where texts about knives were misses and those about kettles were not, the next places go to knives."""
+    known = [
+        answered_of(item, "yes" if "knife" in item.candidate.text.text else "no") for item in round_of(60, start=100)
+    ]
+    selected = by_answers(round_of(60), known, 12, SPEC, np.random.default_rng(0))
+    knives = ["knife" in item.scored.candidate.text.text for item in selected]
+    assert sum(knives) >= 9
+    assert all("after 60 labels" in item.why for item in selected)
+    assert selected == sorted(selected, key=lambda item: -item.priority)
+
+
+def test_all_are_taken_where_there_are_places_for_all(round_of):
+    """With as many places as texts, each is selected with certainty."""
+    selected = by_answers(round_of(5), [], 9, SPEC, np.random.default_rng(0))
+    assert [item.probability for item in selected] == [1.0] * 5
+
+
+def test_numbers_of_old_versions_teach_nothing(round_of, answered_of):
+    """A labelled text that members scored at other versions is left out: its numbers are not those of today."""
+    old = [answered_of(item, "yes", version="old") for item in round_of(10, start=50)]
+    new = [answered_of(item, "no") for item in round_of(10, start=70)]
+    assert comparable(round_of(5), [*old, *new]) == new
+
+
+def test_audited_texts_do_not_lie_at_the_end(round_of):
+    """Texts on which all agree, and of low worth, take the places of random others, and say what they are."""
+    places = [
+        rank
+        for seed in range(60)
+        for rank, item in enumerate(by_answers(round_of(60), [], 12, SPEC, np.random.default_rng(seed)))
+        if item.parts["audit"]
+    ]
+    assert len(places) > 30
+    assert np.mean(places) < 9
+    assert min(places) <= 2
+
+
+def test_thresholds_are_told_from_votes(verdict):
+    """The threshold that is found gives every vote again."""
+    values = (0.1, 0.4, 0.5, 0.9)
+    verdicts = [verdict({"encoder": p}) for p in values]
+    threshold = threshold_of(verdicts, "encoder")
+    assert [p >= threshold for p in values] == [v.members["encoder"].vote == "yes" for v in verdicts]
+    assert threshold_of(verdicts[:2], "encoder") > 0.4
+    assert threshold_of([], "encoder") == 0.5
+
+
+@pytest.mark.parametrize("name", ["deployed-margin", "max-kl", "nonsense"])
+def test_rules_without_chance_cannot_fill_a_queue(name):
+    """A strategy whose answers tell no rate is refused, with those that may be used."""
+    with pytest.raises(CampaignError, match=f"'{name}' cannot fill a queue; a campaign selects by adaptive or ranked"):
+        selection(name)
+
+
+def test_a_campaign_learns_while_it_runs(scorer, source, sentences):
+    """With answers coming in between rounds, a whole campaign selects by them, and every item has its q."""
+    queue, calls = MemoryQueue("injury"), []
+
+    def score(texts):
+        calls.append(1)
+        for lease in queue.lease("ann", count=4, seconds=60, request_id=uuid4().hex):
+            queue.answer(lease.lease_id, "ann", NewAnswer(answer="yes" if len(lease.text) % 2 else "no", severity=None))
+        return scorer(texts)
+
+    summary = Campaign(
+        "c",
+        SPEC,
+        proposers=[source("corpus:a", sentences(360))],
+        score=score,
+        queue=queue,
+        ledger=queue,
+        store=MemoryCampaigns(),
+        patience=Patience(sleep=lambda _: None),
+    ).run()
+    items = [item.new for item in queue.arrived(count=1_000)]
+    assert summary.queued == len(items) == 48
+    assert all(0 < item.selection_probability <= 1 for item in items)
+    assert items[0].parts["labels"] == 0
+    assert items[-1].parts["labels"] > 10
