@@ -28,6 +28,7 @@ from miners.queue.campaigns import CampaignStore
 from miners.queue.protocol import Ledger, Queue
 from miners.queue.types import NewItem
 from miners.ranking import rank
+from miners.rewrite_counts import counted_rewrites
 from miners.selection import select
 
 
@@ -195,6 +196,7 @@ class Campaign:
         self._at.batch += 1
         self._at.intake = self._intake.state
         self._at.tally.bad_rows = self._intake.bad_rows()[0]
+        self._at.tally.rewrites = counted_rewrites(self._at.tally.rewrites, scored, self.spec.deployed)
         batch = Batch.of(scored, left_out, self._stamped())
         self._journal.put(batch)
         self._scored += scored

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+
 from miners.campaign_records import IntakeState
 from miners.campaign_spec import CampaignSpec
 from miners.candidate import Candidate, Scored
@@ -13,6 +15,12 @@ from miners.proposer import Proposer
 
 _STALE_LIMIT = 20_000
 """Candidates without a new one among them after which a proposer is taken to go round in circles."""
+
+SHARED = {"rewrite": 2.0}
+"""Kinds of proposers of which there are many, and their share if none is given: those that no share names divide it."""
+
+_TURN = 16
+"""About as many candidates as one of many gives in a turn."""
 
 
 @runtime_checkable
@@ -40,9 +48,11 @@ class Intake:
         Raises:
             CampaignError: two of one name, or none left.
         """
-        chosen = [proposer for proposer in proposers if spec.share(proposer.name) > 0]
+        shares = shares_of([proposer.name for proposer in proposers], spec)
+        chosen = [proposer for proposer in proposers if shares[proposer.name] > 0]
         self._proposers = {proposer.name: proposer for proposer in chosen}
-        self._spec = spec
+        self._shares = shares
+        self._head_starts = _head_starts(list(self._proposers), spec)
         self.state = IntakeState()
         if len(self._proposers) < len(chosen):
             raise CampaignError(f"two proposers share a name: {sorted(p.name for p in chosen)}")
@@ -115,7 +125,7 @@ class Intake:
         return [name for name in self._proposers if name not in self.state.dry and name not in self.state.benched]
 
     def _weighted(self, name: str) -> float:
-        return self.state.given.get(name, 0) / self._spec.share(name)
+        return (self.state.given.get(name, 0) + self._head_starts[name]) / self._shares[name]
 
     def _guarded(self, name: str, call: Any) -> Any:
         try:
@@ -123,6 +133,31 @@ class Intake:
         except Exception as error:  # noqa: BLE001 (whatever a source raises, the campaign goes on without it)
             self.bench(name, f"{type(error).__name__}: {error}")
             return None
+
+
+def shares_of(names: Sequence[str], spec: CampaignSpec) -> dict[str, float]:
+    """Relative share of each proposer, >= 0: its own where the spec names it, else its kind's.
+
+    Of the kinds in `SHARED`, proposers that the spec does not name share what it gives to the kind, alike.
+    """
+    shares = {name: spec.share(name) for name in names}
+    for kind, default in SHARED.items():
+        unnamed = [name for name in names if name.startswith(f"{kind}:") and name not in spec.shares]
+        shares |= dict.fromkeys(unnamed, spec.shares.get(kind, default) / max(1, len(unnamed)))
+    return shares
+
+
+def _head_starts(names: Sequence[str], spec: CampaignSpec) -> dict[str, float]:
+    """What each proposer counts as having given before the first turn.
+
+    A campaign may be too short for each of many to get a turn. Which of them do is drawn by the seed, and a uniform
+    draw over one turn gives each kind its share also of the first texts, in expectation.
+    """
+    rng = np.random.default_rng([spec.seed, len(names)])
+    return {
+        name: _TURN * float(rng.random()) if name.split(":", 1)[0] in SHARED and name not in spec.shares else 0.0
+        for name in names
+    }
 
 
 def _checked(given: object, count: int) -> list[Candidate]:

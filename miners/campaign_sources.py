@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from ensemble.tasks.task import Task
 from miners.campaign_spec import CampaignSpec
 from miners.proposer import Proposer
-from miners.rewrites.dilution import Dilution
+from miners.rewrites.operator import Operator
+from miners.rewrites.registry import operators
 from miners.rewrites.seeds import SeedRewrites
-from miners.rewrites.typos import Typos
 from miners.sources.completions import Completions, Generate
 from miners.sources.corpus import Corpus
 
-CORPUS, COMPLETIONS, DILUTION, TYPOS = "corpus", "completions", "rewrite:dilution", "rewrite:typos"
+CORPUS, COMPLETIONS, REWRITE = "corpus", "completions", "rewrite"
+
+_AT_ONCE = 16
+"""Rewrites that one operator proposes at once; there are many operators, and each should get its turn."""
 
 
 def proposers_for(spec: CampaignSpec, task: Task, generate: Generate | None) -> list[Proposer]:
@@ -33,7 +37,8 @@ def proposers_for(spec: CampaignSpec, task: Task, generate: Generate | None) -> 
     if generate is not None and task.openings:
         made.append((COMPLETIONS, lambda: _completions(spec, task.openings, generate)))
     if task.rows():
-        made += [(name, lambda name=name: _rewrites(name, spec, task)) for name in (DILUTION, TYPOS)]  # type: ignore[misc] # bound by default
+        found = operators(task)
+        made += [(f"{REWRITE}:{name}", partial(_rewrites, found[name], spec, task)) for name in found]
     return [make() for name, make in made if spec.share(name) > 0]
 
 
@@ -41,8 +46,8 @@ def _completions(spec: CampaignSpec, openings: Sequence[str], generate: Generate
     return Completions(openings, generate, seed=spec.seed, limit=spec.limits.get(COMPLETIONS))
 
 
-def _rewrites(name: str, spec: CampaignSpec, task: Task) -> Proposer:
-    operator = Dilution(task.rows()) if name == DILUTION else Typos()
+def _rewrites(operator: Operator, spec: CampaignSpec, task: Task) -> Proposer:
+    limit = spec.limits.get(f"{REWRITE}:{operator.name}", 10**9)
     return SeedRewrites(
-        operator, task.rows(), splits=spec.rewrite_splits, seed=spec.seed, limit=spec.limits.get(name, 10**9)
+        operator, task.rows(), splits=spec.rewrite_splits, seed=spec.seed, limit=limit, at_once=_AT_ONCE
     )

@@ -27,7 +27,7 @@ TEXTS = 240
 
 QUEUE = 30
 
-SHARES = {"corpus": 3.0, "completions": 1.0, "rewrite:dilution": 1.0, "rewrite:typos": 0.0}
+SHARES = {"corpus": 3.0, "completions": 1.0, "rewrite": 1.0}
 
 COMPLETIONS = 32
 """Completions are the slow part on a processor."""

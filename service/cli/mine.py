@@ -152,6 +152,8 @@ def _progress(at: Progress) -> str:
 
 def show_summary(summary: Summary) -> None:
     """Prints what a campaign did."""
+    from miners.rewrite_counts import rewrite_lines
+
     put(
         f"{summary.campaign}: {summary.ended} after {summary.rounds} rounds and {seconds(summary.seconds)}; "
         f"{summary.proposed:,} proposed, {summary.scored:,} scored with {summary.member_calls:,} member calls"
@@ -172,6 +174,10 @@ def show_summary(summary: Summary) -> None:
         put(f"  {printable(source)}: {count:,} queued")
     for kind, count in sorted(summary.kinds.items()):
         put(f"  {kind}: {count:,} scored, {summary.queued_kinds.get(kind, 0):,} queued")
+    if lines := rewrite_lines(summary.rewrites):
+        put("rewrites whose label is known by construction, as the deployed member votes:")
+        for line in lines:
+            put(f"  {printable(line)}")
     for source, why in summary.benched.items():
         put(f"  {printable(source)} was taken out: {printable(why)}")
     for example in summary.bad_examples[:3]:
