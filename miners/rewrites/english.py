@@ -17,7 +17,7 @@ WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 SINGLE_QUOTED = re.compile(r"(?<![\w'])'(?=\w)")
 """Where direct speech between single quotes may begin."""
 
-_OPENER = re.compile(
+OPENER = re.compile(
     r"(?:a|an|the|this|that|these|those|my|our|his|her|its|their|your|he|she|it|we|they|you|there|here|"
     r"some|someone|something|somebody|any|anyone|every|everyone|each|both|half|all|none|no|nobody|nothing|never|not|"
     r"one|two|three|four|five|six|ten|once|only|just|still|now|then|later|soon|so|and|but|"
@@ -42,7 +42,7 @@ def small_start(text: str) -> str | None:
     word = first.group()
     if word == "I" or word.startswith(("I'", "I\u2019")):
         return text
-    return text[0].lower() + text[1:] if _OPENER.fullmatch(word) else None
+    return text[0].lower() + text[1:] if OPENER.fullmatch(word) else None
 
 
 def quotable(text: str) -> str | None:

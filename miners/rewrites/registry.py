@@ -41,10 +41,12 @@ from miners.rewrites.small_capitals import SmallCapitals
 from miners.rewrites.spacing import Spacing
 from miners.rewrites.splice import Splice
 from miners.rewrites.tables import table_for
+from miners.rewrites.tense import Tense
 from miners.rewrites.typos import Typos
 from miners.rewrites.understatement import Understatement
 from miners.rewrites.unreal import Unreal
 from miners.rewrites.verse import Verse
+from miners.rewrites.viewpoint import Viewpoint
 
 Make = Callable[[Task, Sequence[LabelledText]], Operator | None]
 """Makes an operator out of a task and its rows; None where the task lacks what it needs."""
@@ -68,8 +70,10 @@ _ANY: tuple[Make, ...] = (
     lambda task, _rows: SmallCapitals(task.lexicon),
     lambda task, _rows: Spacing(task.lexicon),
     lambda _task, rows: _pooled(Splice, rows),
+    lambda _task, _rows: Tense(),
     lambda _task, _rows: Typos(),
     lambda _task, _rows: Verse(),
+    lambda _task, _rows: Viewpoint(),
 )
 
 _KNOWING: tuple[Make, ...] = (

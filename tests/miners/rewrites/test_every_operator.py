@@ -17,8 +17,8 @@ from miners.rewrites.seeds import SeedRewrites, split_of
 NAMES = sorted(operators(load_task("injury")))
 
 WORDS = (
-    'he she broke his her wrist blood "No," said I. was killed, Shot him dead; knife knives the {text} \\1 screamed.',
-    "died 1934 … ﬀ ß İ ŉ 🔪 had cut it's him. not They were walked to his door and fell. \u201cWho?\u201d 'What' You're",
+    'he she broke his her wrist blood "No," said I. was killed, Shot him dead; knife the {text} \\1 screamed.',
+    "died 1934 … ﬀ ß İ ŉ 🔪 had cut it's him. not They were walked to his door and fell. \u201cWho?\u201d 'What'",
 )
 
 HOSTILE = st.one_of(
