@@ -52,7 +52,7 @@ class Intake:
         chosen = [proposer for proposer in proposers if shares[proposer.name] > 0]
         self._proposers = {proposer.name: proposer for proposer in chosen}
         self._shares = shares
-        self._head_starts = _head_starts(list(self._proposers), spec)
+        self._handicaps = _handicaps(list(self._proposers), spec)
         self.state = IntakeState()
         if len(self._proposers) < len(chosen):
             raise CampaignError(f"two proposers share a name: {sorted(p.name for p in chosen)}")
@@ -125,7 +125,7 @@ class Intake:
         return [name for name in self._proposers if name not in self.state.dry and name not in self.state.benched]
 
     def _weighted(self, name: str) -> float:
-        return (self.state.given.get(name, 0) + self._head_starts[name]) / self._shares[name]
+        return (self.state.given.get(name, 0) + self._handicaps[name]) / self._shares[name]
 
     def _guarded(self, name: str, call: Any) -> Any:
         try:
@@ -147,7 +147,7 @@ def shares_of(names: Sequence[str], spec: CampaignSpec) -> dict[str, float]:
     return shares
 
 
-def _head_starts(names: Sequence[str], spec: CampaignSpec) -> dict[str, float]:
+def _handicaps(names: Sequence[str], spec: CampaignSpec) -> dict[str, float]:
     """What each proposer counts as having given before the first turn.
 
     A campaign may be too short for each of many to get a turn. Which of them do is drawn by the seed, and a uniform

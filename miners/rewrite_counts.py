@@ -63,20 +63,19 @@ def counted_rewrites(
     return counts
 
 
-def rewrite_lines(counts: Mapping[str, RewriteCounts]) -> list[str]:
-    """One line for each operator and style, for people; operators first, those that miss the largest share on top."""
-    ordered = sorted(counts.items(), key=lambda pair: (pair[0].split(":", 1)[0], -_share(pair[1]), pair[0]))
-    return [f"{key.replace(':', ' ', 1)}: {_said(found)}" for key, found in ordered]
+def rewrite_lines(counts: Mapping[str, RewriteCounts], *, most: int = 5) -> list[str]:
+    """Lines for people: each style, and the `most` operators with most misses, then most false alarms, on top."""
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1].passed, -pair[1].flagged, pair[0]))
+    styles = [_said(key, found) for key, found in ordered if key.startswith("style:")]
+    operators = [_said(key, found) for key, found in ordered if key.startswith("operator:")]
+    left = len(operators) - most
+    return [*styles, *operators[:most], *([f"and {left:,} more, see --json"] if left > 0 else [])]
 
 
-def _share(found: RewriteCounts) -> float:
-    return found.passed / found.yes if found.yes else -1.0
-
-
-def _said(found: RewriteCounts) -> str:
+def _said(key: str, found: RewriteCounts) -> str:
     parts = [
         f"passed {found.passed:,} of {found.yes:,} yes" if found.yes else "",
         f"flagged {found.flagged:,} of {found.no:,} no" if found.no else "",
         f"{found.unknown:,} of unknown label" if found.unknown else "",
     ]
-    return ", ".join(part for part in parts if part)
+    return f"{key.replace(':', ' ', 1)}: {', '.join(part for part in parts if part)}"

@@ -59,18 +59,18 @@ def test_counts_go_on_from_what_was_counted(scored):
 
 
 def test_people_read_the_worst_first():
-    """Operators before styles, those that miss the largest share on top; what is not there is not said."""
-    lines = rewrite_lines(
-        {
-            "style:quiet": RewriteCounts(yes=1_200, passed=600, no=3, flagged=1),
-            "operator:typos": RewriteCounts(yes=10, passed=1),
-            "operator:unreal": RewriteCounts(no=4, flagged=2),
-            "operator:euphemism": RewriteCounts(yes=10, passed=5, unknown=2),
-        }
-    )
-    assert lines == [
+    """Styles, then the operators that miss most; what is not there is not said, and what is left out is counted."""
+    counts = {
+        "style:quiet": RewriteCounts(yes=1_200, passed=600, no=3, flagged=1),
+        "operator:typos": RewriteCounts(yes=10, passed=1),
+        "operator:unreal": RewriteCounts(no=4, flagged=2),
+        "operator:euphemism": RewriteCounts(yes=10, passed=5, unknown=2),
+    }
+    assert rewrite_lines(counts, most=2) == [
+        "style quiet: passed 600 of 1,200 yes, flagged 1 of 3 no",
         "operator euphemism: passed 5 of 10 yes, 2 of unknown label",
         "operator typos: passed 1 of 10 yes",
-        "operator unreal: flagged 2 of 4 no",
-        "style quiet: passed 600 of 1,200 yes, flagged 1 of 3 no",
+        "and 1 more, see --json",
     ]
+    assert rewrite_lines(counts)[-1] == "operator unreal: flagged 2 of 4 no"
+    assert rewrite_lines({}) == []
