@@ -28,6 +28,7 @@ from miners.errors import CampaignError, CampaignInterruptedError
 from miners.proposer import Proposer
 from miners.queue.campaign_protocol import CampaignStore
 from miners.queue.protocol import Ledger, Queue
+from miners.rewrite_counts import counted_rewrites
 
 
 class Campaign:
@@ -231,6 +232,7 @@ class Campaign:
         self._at.intake = self._intake.state
         self._at.tally.bad_rows = self._intake.bad_rows()[0]
         self._at.tally.repeated_rows = self._intake.repeated_rows()
+        self._at.tally.rewrites = counted_rewrites(self._at.tally.rewrites, scored, self.spec.deployed)
         batch = Batch.of(scored, left_out, self._stamped())
         self._journal.put(batch)
         self._scored += first

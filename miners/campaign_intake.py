@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+
 from ensemble.errors import InputError
 from ensemble.text import Text, check_text
 from miners.campaign_records import IntakeState
@@ -17,6 +19,12 @@ from miners.proposer import Cost, Costs, Learns, Notes, Outcome, Proposer
 
 _STALE_LIMIT = 20_000
 """Candidates without a new one among them after which a proposer is taken to go round in circles."""
+
+SHARED = {"rewrite": 2.0}
+"""Kinds of proposers of which there are many, and their share if none is given: those that no share names divide it."""
+
+_TURN = 16
+"""About as many candidates as one of many gives in a turn."""
 
 
 @runtime_checkable
@@ -44,9 +52,11 @@ class Intake:
         Raises:
             CampaignError: two of one name, or none left.
         """
-        chosen = [proposer for proposer in proposers if spec.share(proposer.name) > 0]
+        shares = shares_of([proposer.name for proposer in proposers], spec)
+        chosen = [proposer for proposer in proposers if shares[proposer.name] > 0]
         self._proposers = {proposer.name: proposer for proposer in chosen}
-        self._spec = spec
+        self._shares = shares
+        self._handicaps = _handicaps(list(self._proposers), spec)
         self.state = IntakeState()
         if len(self._proposers) < len(chosen):
             raise CampaignError(f"two proposers share a name: {sorted(p.name for p in chosen)}")
@@ -159,7 +169,7 @@ class Intake:
         return [name for name in self._proposers if name not in self.state.dry and name not in self.state.benched]
 
     def _weighted(self, name: str) -> float:
-        return self.state.given.get(name, 0) / self._spec.share(name)
+        return (self.state.given.get(name, 0) + self._handicaps[name]) / self._shares[name]
 
     def _guarded(self, name: str, call: Any) -> Any:
         try:
@@ -175,6 +185,31 @@ def _checked_cost(cost: object) -> Cost:
     if cost.gradient_passes < 0 or not 0 <= cost.cpu_seconds < math.inf:
         raise ValueError(f"told an impossible cost: {cost}")
     return cost
+
+
+def shares_of(names: Sequence[str], spec: CampaignSpec) -> dict[str, float]:
+    """Relative share of each proposer, >= 0: its own where the spec names it, else its kind's.
+
+    Of the kinds in `SHARED`, proposers that the spec does not name share what it gives to the kind, alike.
+    """
+    shares = {name: spec.share(name) for name in names}
+    for kind, default in SHARED.items():
+        unnamed = [name for name in names if name.startswith(f"{kind}:") and name not in spec.shares]
+        shares |= dict.fromkeys(unnamed, spec.shares.get(kind, default) / max(1, len(unnamed)))
+    return shares
+
+
+def _handicaps(names: Sequence[str], spec: CampaignSpec) -> dict[str, float]:
+    """What each proposer counts as having given before the first turn.
+
+    A campaign may be too short for each of many to get a turn. Which of them do is drawn by the seed, and a uniform
+    draw over one turn gives each kind its share also of the first texts, in expectation.
+    """
+    rng = np.random.default_rng([spec.seed, len(names)])
+    return {
+        name: _TURN * float(rng.random()) if name.split(":", 1)[0] in SHARED and name not in spec.shares else 0.0
+        for name in names
+    }
 
 
 def _checked(given: object, count: int) -> list[Candidate]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from ensemble.tasks.task import Task
 from miners.campaign_spec import CampaignSpec
-from miners.errors import SourceError
 from miners.proposer import Proposer
 from miners.queue.traffic import TrafficStore
-from miners.rewrites.dilution import Dilution
-from miners.rewrites.injection import Injection
 from miners.rewrites.operator import Operator
+from miners.rewrites.registry import operators
 from miners.rewrites.seeds import SeedRewrites
-from miners.rewrites.typos import Typos
 from miners.search.lineage import SOURCE as SEARCH
 from miners.search.search import Search
 from miners.sources.completions import Completions, Generate
@@ -23,8 +21,10 @@ from miners.sources.live import Patience as LivePatience
 from miners.sources.shots import can_steer
 from miners.sources.steered import Steered
 
-CORPUS, LIVE, COMPLETIONS, STEERED = "corpus", "live", "completions", "steered"
-DILUTION, TYPOS = "rewrite:dilution", "rewrite:typos"
+CORPUS, LIVE, COMPLETIONS, STEERED, REWRITE = "corpus", "live", "completions", "steered", "rewrite"
+
+_AT_ONCE = 16
+"""Rewrites that one operator proposes at once; there are many operators, and each should get its turn."""
 
 
 def proposers_for(
@@ -56,18 +56,10 @@ def proposers_for(
     if generate is not None and can_steer(task.rows()):
         made.append((STEERED, lambda: _steered(spec, task, generate)))
     if task.rows():
-        made += [(name, lambda name=name: _rewrites(name, spec, task)) for name in (DILUTION, TYPOS)]  # type: ignore[misc] # bound by default
+        found = operators(task)
+        made += [(f"{REWRITE}:{name}", partial(_rewrites, found[name], spec, task)) for name in found]
         made.append((SEARCH, lambda: _search(spec, task)))
     return [make() for name, make in made if spec.share(name) > 0]
-
-
-def search_operators(task: Task) -> list[Operator]:
-    """What the search does to texts of a task; an operator for which the task lacks something is left out."""
-    try:
-        pooled: list[Operator] = [Dilution(task.rows())]
-    except SourceError:
-        pooled = []
-    return [*pooled, Injection(), Typos()]
 
 
 def _completions(spec: CampaignSpec, openings: Sequence[str], generate: Generate) -> Proposer:
@@ -78,16 +70,16 @@ def _steered(spec: CampaignSpec, task: Task, generate: Generate) -> Proposer:
     return Steered(task.rows(), generate, openings=task.openings, seed=spec.seed, limit=spec.limits.get(STEERED))
 
 
-def _rewrites(name: str, spec: CampaignSpec, task: Task) -> Proposer:
-    operator = Dilution(task.rows()) if name == DILUTION else Typos()
+def _rewrites(operator: Operator, spec: CampaignSpec, task: Task) -> Proposer:
+    limit = spec.limits.get(f"{REWRITE}:{operator.name}", 10**9)
     return SeedRewrites(
-        operator, task.rows(), splits=spec.rewrite_splits, seed=spec.seed, limit=spec.limits.get(name, 10**9)
+        operator, task.rows(), splits=spec.rewrite_splits, seed=spec.seed, limit=limit, at_once=_AT_ONCE
     )
 
 
 def _search(spec: CampaignSpec, task: Task) -> Proposer:
     return Search(
-        search_operators(task),
+        list(operators(task).values()),
         task.rows(),
         deployed=spec.deployed,
         splits=spec.rewrite_splits,

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ensemble.near_duplicates import DEFAULT_THRESHOLD
 from miners.ranking import Weights
+from miners.rewrite_counts import RewriteCounts
 from miners.search.settings import SearchSettings
 from miners.selection import Design
 
@@ -33,6 +34,7 @@ class CampaignSpec(BaseModel):
         answers: answers wanted for each queued text.
         shares: how much of the proposals each source gives, relative to the others; keys are names of proposers or of
             their kind ("corpus", "live", "completions", "steered", "rewrite", "rewrite:dilution"); absent = 1, 0 = off.
+            Rewriting operators that are not named share what "rewrite" gives, 2 if absent.
         limits: most proposals of a source, by name; absent = as many as it has.
         shuffle: whether inputs are shuffled within blocks, so that sorted files do not give one-sided rounds.
         rewrite_splits: splits of the seed rows that may be rewritten; held-out ones stay out.
@@ -142,6 +144,7 @@ class Tally(BaseModel):
         disagreements: by source, then by pair "a|b": scored texts on which these two members vote differently.
         kinds: scored texts by kind of disagreement, see `ensemble.kinds`; a text can be of several.
         queued_kinds: the same for those queued.
+        rewrites: verdicts of the deployed member on rewrites, by operator and style, see `miners.rewrite_counts`.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -171,6 +174,7 @@ class Tally(BaseModel):
     disagreements: dict[str, dict[str, int]] = Field(default_factory=dict)
     kinds: dict[str, int] = Field(default_factory=dict)
     queued_kinds: dict[str, int] = Field(default_factory=dict)
+    rewrites: dict[str, RewriteCounts] = Field(default_factory=dict)
 
 
 class Progress(BaseModel):

@@ -1,1 +1,1 @@
-"""Label-keeping rewrites of labelled seed texts: the same answer, harder to see."""
+"""Rewrites of labelled seed texts, harder to see through: one operator a file, all of them in `registry`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -32,6 +32,19 @@ class Operator(Protocol):
 
     def rewrite(self, parent: LabelledText, rng: np.random.Generator) -> tuple[Text, dict[str, Any]] | None:
         """The rewritten text and what to note of it (small JSON); None where the operator does not apply."""
+
+
+@runtime_checkable
+class DependsOnLabel(Protocol):
+    """An operator whose effect is not the same for both labels: a dream takes an injury back, and adds none."""
+
+    def effect_on(self, label: int) -> Effect:
+        """What it does to a text of this label; its `effect`, which must hold for both, is "unknown"."""
+
+
+def effect_on(operator: Operator, label: int) -> Effect:
+    """What an operator does to a text of this label."""
+    return operator.effect_on(label) if isinstance(operator, DependsOnLabel) else operator.effect
 
 
 def label_after(effect: Effect, label: int) -> int | None:

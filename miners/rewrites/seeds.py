@@ -3,6 +3,10 @@
 A rewrite inherits the family and records parent, operator, and the label that it has by construction, if any. Only
 texts of the allowed splits are rewritten, and only texts of the parent's own split may be put into it, so that nothing
 leaks out of a held-out split.
+
+Rows of one family with both labels are twins: nearly the same text, one with a yes in it and one without. They are
+rewritten one after the other with the same random numbers, and where both rewrites succeed each names the other, so
+that failures on disguised yes texts can be held against false alarms on no texts in the same disguise.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from ensemble.errors import InputError
 from ensemble.text import LabelledText, Text, check_text
 from miners.candidate import Candidate, Provenance, Scored
 from miners.errors import SourceError
-from miners.rewrites.operator import Operator, label_after
+from miners.rewrites.operator import Operator, effect_on, label_after
 
 _TRIES = 200
 
@@ -32,6 +36,7 @@ class SeedRewrites:
         splits: Collection[str] | None = None,
         seed: int = 0,
         limit: int | None = None,
+        at_once: int | None = None,
     ) -> None:
         """Rewrites nothing yet.
 
@@ -41,14 +46,18 @@ class SeedRewrites:
             splits: splits whose texts may be rewritten; None = all.
             seed: of order and operator.
             limit: rewrites to propose, at most; None = no end.
+            at_once: rewrites that one call proposes, at most, so that many operators get their turn; None = as asked.
 
         Raises:
             SourceError: no seed text in the allowed splits.
         """
-        self._operator, self._seed, self._limit = operator, seed, limit
-        self._seeds = [text for text in seeds if splits is None or split_of(text) in splits]
+        self._operator, self._seed, self._limit, self._at_once = operator, seed, limit, at_once
+        self._units = _units([text for text in seeds if splits is None or split_of(text) in splits])
+        self._count = sum(map(len, self._units))
         self._drawn = self._given = 0
-        if not self._seeds:
+        self._turn: tuple[int, list[tuple[int, int]]] = (-1, [])
+        self._rewritten: tuple[tuple[int, int], list[Candidate | None]] = ((-1, -1), [])
+        if not self._units:
             raise SourceError(f"no seed text in the splits {sorted(splits) if splits else 'given'}")
 
     @property
@@ -58,10 +67,11 @@ class SeedRewrites:
 
     def propose(self, count: int) -> list[Candidate]:
         """At most `count` rewrites; none at the limit, or when the operator no longer applies to any text."""
-        most = count if self._limit is None else min(count, self._limit - self._given)
+        limits = [count, self._at_once, None if self._limit is None else self._limit - self._given]
+        most = min(limit for limit in limits if limit is not None)
         made: list[Candidate] = []
         misses = 0
-        while len(made) < most and misses < max(_TRIES, len(self._seeds)):
+        while len(made) < most and misses < max(_TRIES, self._count):
             candidate = self._next()
             misses = 0 if candidate else misses + 1
             made += [candidate] if candidate else []
@@ -84,29 +94,87 @@ class SeedRewrites:
         return None if self._limit is None else min(limit, max(0, self._limit - self._given))
 
     def _next(self) -> Candidate | None:
-        turn, place = divmod(self._drawn, len(self._seeds))
-        order = np.random.default_rng([self._seed, turn]).permutation(len(self._seeds))
-        rng = np.random.default_rng([self._seed, turn, place])
+        turn, place = divmod(self._drawn, self._count)
+        unit, member = self._order(turn)[place]
         self._drawn += 1
-        parent = self._seeds[int(order[place])]
-        made = self._operator.rewrite(parent, rng)
-        return None if made is None else self._candidate(parent, *made)
+        if self._rewritten[0] != (turn, unit):
+            self._rewritten = ((turn, unit), self._unit_rewritten(turn, unit))
+        return self._rewritten[1][member]
 
-    def _candidate(self, parent: LabelledText, text: Text, notes: dict[str, Any]) -> Candidate | None:
-        try:
-            check_text(text.text)
-        except InputError:  # grown too long
-            return None
-        provenance = Provenance(
-            source=self.name,
-            operators=(self._operator.name,),
-            parent=parent.id,
-            family=family_of(parent),
-            row_id=parent.row_id or None,
-            expected_label=label_after(self._operator.effect, parent.label),
-            meta={**notes, "split": split_of(parent), "effect": self._operator.effect, "style": self._operator.style},
-        )
-        return Candidate(text, provenance)
+    def _order(self, turn: int) -> list[tuple[int, int]]:
+        """Rows as (unit, place in it), in the turn's order; twins stay together."""
+        if self._turn[0] != turn:
+            order = np.random.default_rng([self._seed, turn]).permutation(len(self._units)).tolist()
+            self._turn = (turn, [(unit, member) for unit in order for member in range(len(self._units[unit]))])
+        return self._turn[1]
+
+    def _unit_rewritten(self, turn: int, unit: int) -> list[Candidate | None]:
+        """The rewrite of each row of a unit, all with the same random numbers; twins that both succeed are marked."""
+        made = [self._rewrite(parent, np.random.default_rng([self._seed, turn, unit])) for parent in self._units[unit]]
+        if len(made) == 1 or any(candidate is None for candidate in made):
+            return made
+        ids = [parent.id for parent in self._units[unit]]
+        return [
+            None if candidate is None else _paired(candidate, f"{ids[0]}/{turn}", ids[1 - place])
+            for place, candidate in enumerate(made)
+        ]
+
+    def _rewrite(self, parent: LabelledText, rng: np.random.Generator) -> Candidate | None:
+        made = self._operator.rewrite(parent, rng)
+        return None if made is None else descended(self.name, self._operator, parent, *made)
+
+
+def descended(
+    source: str, operator: Operator, parent: LabelledText, text: Text, notes: dict[str, Any]
+) -> Candidate | None:
+    """The candidate that an operator made of a seed text, with its descent; None if it has grown too long.
+
+    Args:
+        source: name of the proposer.
+        operator: who made it.
+        parent: the seed text.
+        text: what was made.
+        notes: what the operator notes of it.
+    """
+    try:
+        check_text(text.text)
+    except InputError:
+        return None
+    effect = effect_on(operator, parent.label)
+    provenance = Provenance(
+        source=source,
+        operators=(operator.name,),
+        parent=parent.id,
+        family=family_of(parent),
+        row_id=parent.row_id or None,
+        expected_label=label_after(effect, parent.label),
+        meta={**notes, "split": split_of(parent), "effect": effect, "style": operator.style},
+    )
+    return Candidate(text, provenance)
+
+
+def _units(seeds: Sequence[LabelledText]) -> list[list[LabelledText]]:
+    """Twins together, yes first, everything else alone; in the order in which they come.
+
+    Of a family with both labels the first yes and the first no are twins.
+    """
+    families: dict[tuple[str, str], dict[int, LabelledText]] = {}
+    for text in seeds:
+        families.setdefault((split_of(text), family_of(text)), {}).setdefault(text.label, text)
+    units = []
+    for text in seeds:
+        family = families[split_of(text), family_of(text)]
+        if len(family) == 1 or family[text.label] is not text:
+            units.append([text])
+        elif text.label:
+            units.append([text, family[0]])
+    return units
+
+
+def _paired(candidate: Candidate, pair: str, twin: str) -> Candidate:
+    """The candidate with the name of the pair, and the identity of the text that its twin was made from."""
+    meta = {**candidate.provenance.meta, "pair": pair, "twin_of": twin}
+    return Candidate(candidate.text, candidate.provenance.model_copy(update={"meta": meta}))
 
 
 def family_of(text: LabelledText) -> str:

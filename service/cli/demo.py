@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from service.cli.campaign_summary import show_summary
 from service.cli.memory import MemoryPeak
-from service.cli.mine import campaign_spec, new_name, run_campaign, show_summary, show_top
+from service.cli.mine import campaign_spec, new_name, run_campaign, show_top
 from service.cli.output import mebibytes, put, say, seconds
 from service.cli.status import show_ray
 from service.cli.steps import Steps
@@ -27,15 +28,7 @@ TEXTS = 240
 
 QUEUE = 30
 
-SHARES = {
-    "corpus": 3.0,
-    "completions": 1.0,
-    "rewrite:dilution": 1.0,
-    "rewrite:typos": 0.0,
-    "steered": 0.0,
-    "live": 0.0,
-    "search": 0.0,
-}
+SHARES = {"corpus": 3.0, "completions": 1.0, "rewrite": 1.0, "steered": 0.0, "live": 0.0, "search": 0.0}
 
 COMPLETIONS = 32
 """Completions are the slow part on a processor."""

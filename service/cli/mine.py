@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from service.cli.campaign_summary import show_summary
 from service.cli.data import open_queue, show_items
-from service.cli.output import Json, bar, printable, put, put_json, say, seconds
+from service.cli.output import Json, bar, printable, put, put_json, say
 
 if TYPE_CHECKING:
     from miners.campaign_spec import CampaignSpec, Progress, Summary
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
 TOP = 10
 """Queued items shown at the end."""
-
-SHOWN = 100
-"""Characters shown of the best text of a niche."""
 
 LEAST_BUDGET = 8
 """Calls that surely pay for one text, before it is known how many members answer."""
@@ -248,56 +246,6 @@ def _progress(at: Progress) -> str:
     told = f"round {at.round}: {at.tally.scored:,} scored, {at.tally.queued:,} of {at.queue_size:,} queued"
     said = f", {found.fn + found.fp:,} findings in {found.labelled:,} labels" if found.labelled else ""
     return told + said + (f", without {', '.join(at.benched)}" if at.benched else "")
-
-
-def show_summary(summary: Summary) -> None:
-    """Prints what a campaign did."""
-    put(
-        f"{summary.campaign}: {summary.ended} after {summary.rounds} rounds and {seconds(summary.seconds)}; "
-        f"{summary.proposed:,} proposed, {summary.scored:,} scored with {summary.member_calls:,} member calls"
-        f"{f' ({summary.spared:,} spared)' if summary.spared else ''}, "
-        f"{summary.queued:,} queued"
-    )
-    put(
-        f"spent: {summary.spent:,} of {summary.budget:,} calls"
-        f"{f', {summary.gradient_passes:,} gradient passes at two among them' if summary.gradient_passes else ''}, "
-        f"and {summary.cpu_seconds:.1f} CPU seconds of proposers"
-    )
-    left_out = {
-        "exact duplicates": summary.exact_duplicates,
-        "near duplicates": summary.near_duplicates,
-        "unreadable texts": summary.refused,
-        "bad rows": summary.bad_rows,
-        "repeated rows": summary.repeated_rows,
-        "degraded verdicts": summary.degraded,
-        "texts given up": summary.left_out,
-        "texts that the budget did not reach": summary.unpaid,
-        "texts that another campaign queued meanwhile": summary.withdrawn,
-    }
-    if said := ", ".join(f"{count:,} {what}" for what, count in left_out.items() if count):
-        put(f"left out or noted: {said}")
-    for source, effort in summary.by_source.items():
-        put(
-            f"  {printable(source)}: {effort.queued:,} queued of {effort.scored:,} scored for {effort.calls:,.0f} calls"
-        )
-    for operator, effort in summary.by_operator.items():
-        put(f"  by {printable(operator)}: {effort.queued:,} queued of {effort.scored:,} scored")
-    for kind, count in sorted(summary.kinds.items()):
-        put(f"  {kind}: {count:,} scored, {summary.queued_kinds.get(kind, 0):,} queued")
-    for source, why in summary.benched.items():
-        put(f"  {printable(source)} was taken out: {printable(why)}")
-    if niches := summary.notes.get("search", {}).get("niches"):
-        put(f"  search: {niches['filled']:,} of {niches['cells']:,} niches filled, best first")
-        for best in niches["best"]:
-            put(f"    {best['worth']:.2f} {printable(best['niche'])}: {printable(best['text'][:SHOWN])}")
-    for example in summary.bad_examples[:3]:
-        say(printable(example))
-    if summary.findings.labelled:
-        found = summary.findings
-        put(f"people have labelled {found.labelled:,} of its texts so far: {found.fn:,} FN, {found.fp:,} FP")
-    again = "resume" if summary.ended == "stopped" else "show"
-    what = "goes on with it" if summary.ended == "stopped" else "tells what people find in it"
-    say(f"`hungjury campaigns {again} {printable(summary.campaign)}` {what}")
 
 
 def show_top(count: int = TOP) -> None:

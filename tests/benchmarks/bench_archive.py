@@ -28,10 +28,10 @@ from ensemble.scorer import Member, Scorer
 from ensemble.tasks.task import load_task
 from ensemble.text import LabelledText, Text
 from ensemble.verdict import Verdict
-from miners.campaign_sources import search_operators
 from miners.candidate import Candidate, Scored
 from miners.proposer import Proposer
 from miners.rewrites.operator import Operator
+from miners.rewrites.registry import operators
 from miners.search.archive import Archive
 from miners.search.constraint import Length
 from miners.search.elites import Elite
@@ -88,7 +88,7 @@ class RandomMutation:
     def __init__(self, rows: list[LabelledText], seed: int, *, harmful_only: bool, depth: int = 1) -> None:
         task = load_task("injury")
         self._depth = depth
-        self._workshop = Workshop(search_operators(task))
+        self._workshop = Workshop(list(operators(task).values()))
         self._rows = {
             operator.name: [row for row in rows if not harmful_only or makes_harmful(operator, row.label)]
             for operator in self._workshop.active
@@ -156,7 +156,7 @@ class Outcome:
 
 def run(proposer: Proposer, score: SomeMembers, rows: list[LabelledText]) -> Outcome:
     """Proposes, leaves out duplicates and scores until the calls are spent: a campaign without its queue."""
-    styles = [operator.style for operator in search_operators(load_task("injury"))]
+    styles = [operator.style for operator in operators(load_task("injury")).values()]
     outcome, seen, calls = Outcome(Archive(grid_of(score.joint.deployed, rows, styles))), SeenTexts(), 0
     while calls < CALLS:
         found = proposer.propose(BATCH)
@@ -199,15 +199,15 @@ def test_niches_filled_against_random_mutation(artifact):
     """Prints niches filled, their best, and the ratios, over several seeds run in turns."""
     groups = GROUPS or artifact.groups
     score, rows = SomeMembers(artifact, groups), load_task("injury").rows("train")
-    operators = search_operators(load_task("injury"))
+    known = list(operators(load_task("injury")).values())
     makes = {
-        "search": lambda seed: Search(operators, rows, deployed=score.joint.deployed, seed=seed),
+        "search": lambda seed: Search(known, rows, deployed=score.joint.deployed, seed=seed),
         "random": lambda seed: RandomMutation(rows, seed, harmful_only=False),
         "random, harmful only": lambda seed: RandomMutation(rows, seed, harmful_only=True),
         "random chains": lambda seed: RandomMutation(rows, seed, harmful_only=True, depth=SearchSettings().depth),
     }
     print(f"\nartifact {artifact.path.name}, groups {', '.join(groups)}")
-    print(f"{CALLS:,} member calls each way, {len(operators)} operators, {len(rows):,} labelled texts")
+    print(f"{CALLS:,} member calls each way, {len(known)} operators, {len(rows):,} labelled texts")
     outcomes: dict[str, list[Outcome]] = {name: [] for name in makes}
     for seed in range(SEEDS):
         for name, make in makes.items():

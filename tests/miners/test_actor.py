@@ -251,7 +251,8 @@ def test_a_campaign_through_serve_uses_all_sources(redis_url, tmp_path):
     """Corpus, completions and rewrites are scored over the Serve handle, with its hiccups, and reach the queue."""
     corpus = tmp_path / "texts.txt"
     corpus.write_text("".join(f"Line {n} tells of {n * 31} sparrows and a kettle.\n" for n in range(60)) + "\n")
-    spec = SPEC.model_copy(update={"inputs": (str(corpus),), "budget": 500, "near_duplicate": 1.0})
+    shares = {"rewrite": 0.0, "rewrite:dilution": 1.0, "rewrite:typos": 1.0}
+    spec = SPEC.model_copy(update={"inputs": (str(corpus),), "budget": 500, "near_duplicate": 1.0, "shares": shares})
     serve.run(Application.bind(), name="stage", route_prefix=None)
     build = ServiceCampaign(name="s", spec=spec, task="injury", app="stage", redis_url=SecretStr(redis_url))
     try:

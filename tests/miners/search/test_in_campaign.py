@@ -9,10 +9,11 @@ from ensemble.text import Text
 from ensemble.verdict import Verdict
 from miners.campaign import Campaign
 from miners.campaign_scoring import Patience
-from miners.campaign_sources import proposers_for, search_operators
+from miners.campaign_sources import proposers_for
 from miners.campaign_spec import CampaignSpec
 from miners.queue.campaigns import MemoryCampaigns
 from miners.queue.memory import MemoryQueue
+from miners.rewrites.registry import operators
 
 SPEC = CampaignSpec(task="injury", deployed="encoder", budget=1_200, queue_size=40, round_size=50, batch_size=16)
 
@@ -106,7 +107,7 @@ def test_the_default_task_is_searched_and_shares_switch_it_off():
     assert "search" in names
     off = SPEC.model_copy(update={"shares": {"search": 0.0}})
     assert "search" not in [proposer.name for proposer in proposers_for(off, task, None)]
-    assert len({operator.name for operator in search_operators(task)}) >= 3
+    assert len({operator.name for operator in operators(task).values()}) >= 3
 
 
 def test_the_search_over_the_default_task_proposes_train_rows_alone():
