@@ -86,7 +86,8 @@ def failure_rate(rounds: Sequence[Round], confidence: float = 0.95) -> Rate:
     """The rate in the pool that the first round was drawn from.
 
     Args:
-        rounds: in order; each is drawn from what the one before it left. Rounds without texts are passed over.
+        rounds: in order; each is drawn from what the one before it left. Rounds without texts are passed over. Sizes
+            that depend on answers, as second votes make them do, leave the estimate only nearly unbiased.
         confidence: of the interval, in (0, 1).
 
     Raises:
