@@ -54,13 +54,20 @@ class SeenTexts:
         """For each text in order, whether it is new beside all before it; new ones are remembered."""
         return [self._judge(text, sketch) for text, sketch in zip(texts, self._sketched(texts), strict=True)]
 
+    def compare(self, texts: Sequence[Text]) -> list[Sameness]:
+        """For each text, whether it is new beside what is remembered; nothing is remembered of them."""
+        return [self._sameness(text, sketch) for text, sketch in zip(texts, self._sketched(texts), strict=True)]
+
     def _judge(self, text: Text, sketch: Any) -> Sameness:
+        sameness = self._sameness(text, sketch)
+        if sameness == "new":
+            self._remember(text, sketch)
+        return sameness
+
+    def _sameness(self, text: Text, sketch: Any) -> Sameness:
         if text.id in self._ids:
             return "exact"
-        if self._has_near(sketch):
-            return "near"
-        self._remember(text, sketch)
-        return "new"
+        return "near" if self._has_near(sketch) else "new"
 
     def _has_near(self, sketch: Any) -> bool:
         if self._index is None:

@@ -90,23 +90,35 @@ class SeedRewrites:
         self._drawn += 1
         parent = self._seeds[int(order[place])]
         made = self._operator.rewrite(parent, rng)
-        return None if made is None else self._candidate(parent, *made)
+        return None if made is None else descended(self.name, self._operator, parent, *made)
 
-    def _candidate(self, parent: LabelledText, text: Text, notes: dict[str, Any]) -> Candidate | None:
-        try:
-            check_text(text.text)
-        except InputError:  # grown too long
-            return None
-        provenance = Provenance(
-            source=self.name,
-            operators=(self._operator.name,),
-            parent=parent.id,
-            family=family_of(parent),
-            row_id=parent.row_id or None,
-            expected_label=label_after(self._operator.effect, parent.label),
-            meta={**notes, "split": split_of(parent), "effect": self._operator.effect, "style": self._operator.style},
-        )
-        return Candidate(text, provenance)
+
+def descended(
+    source: str, operator: Operator, parent: LabelledText, text: Text, notes: dict[str, Any]
+) -> Candidate | None:
+    """The candidate that an operator made of a seed text, with its descent; None if it has grown too long.
+
+    Args:
+        source: name of the proposer.
+        operator: who made it.
+        parent: the seed text.
+        text: what was made.
+        notes: what the operator notes of it.
+    """
+    try:
+        check_text(text.text)
+    except InputError:
+        return None
+    provenance = Provenance(
+        source=source,
+        operators=(operator.name,),
+        parent=parent.id,
+        family=family_of(parent),
+        row_id=parent.row_id or None,
+        expected_label=label_after(operator.effect, parent.label),
+        meta={**notes, "split": split_of(parent), "effect": operator.effect, "style": operator.style},
+    )
+    return Candidate(text, provenance)
 
 
 def family_of(text: LabelledText) -> str:
