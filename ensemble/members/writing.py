@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ensemble.members.language_model import LanguageModel
 from ensemble.scorer import FloatArray
+
+if TYPE_CHECKING:  # who only passes these functions on, as the service's front does, needs no torch
+    from ensemble.members.language_model import LanguageModel
 
 _AFTER_WORDS = 12
 """Words behind a gap that a filling must lead to; what stands further off says little about it."""

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_artifact
 import torch
 
-import tiny_artifact
 from ensemble.calibration import Platt
 from ensemble.errors import ArtifactError
 from ensemble.members.encoder import EncoderFile, EncoderScorer
@@ -40,7 +40,7 @@ def test_it_scores_as_the_deployed_member_does(twin, folder):
     assert found == pytest.approx(EncoderScorer(folder).score(texts)[:, 0].tolist(), abs=1e-4)
 
 
-def test_what_a_word_does_is_foretold_to_first_order(twin, folder):
+def test_what_a_word_does_is_foretold_to_first_order(twin):
     """A small step of a word's embedding along the way to another changes the logit as the effect says."""
     text = Text("The roof fell on the gardener.")
     (seen,) = twin.look([text])
