@@ -60,6 +60,10 @@ class WindowTokenizer:
             result += [self._window(row, head, piece) for piece in _pieces(body, len(head))]
         return result
 
+    def vocabulary(self) -> dict[str, int]:
+        """Every piece that there is, with its id."""
+        return dict(self._tokenizer.get_vocab())
+
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """Start and end, in characters, of each token of a text, special tokens left out."""
         return [(start, end) for start, end in self._tokenizer.encode(text, add_special_tokens=False).offsets]

@@ -7,6 +7,7 @@ do: the linear term of HotFlip (Ebrahimi et al. 2018, arXiv 1712.06751).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,6 +32,7 @@ TOLERANCE = 1e-3
 
 _CHECKED = (Text("The cut on her hand was deep, and it bled."), Text("He put the kettle on and sang to the cat."))
 _BATCH_TOKENS = 1024
+_PLAIN = re.compile("[a-z]{3,}")
 
 
 class EncoderTwin:
@@ -51,6 +53,11 @@ class EncoderTwin:
         self._embeddings = self._model.base.get_input_embeddings().weight.detach()
         self.calibration = _calibration(directory)
         self._check(directory)
+
+    def table(self) -> tuple[list[str], NDArray[np.float32]]:
+        """Plain lower-case words that are one piece, and their embeddings, shape (words, width)."""
+        words = {word: place for word, place in self._windows.vocabulary().items() if _PLAIN.fullmatch(word)}
+        return list(words), self._embeddings[torch.tensor(list(words.values()))].numpy()
 
     def look(self, texts: Sequence[Text]) -> list[Sensitivity]:
         """What one gradient pass a text says, in order; of a long text, the window with the highest logit.

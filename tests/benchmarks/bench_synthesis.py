@@ -236,8 +236,15 @@ def play(arena: Arena, name: str, proposer: Proposer, seeds: Sequence[LabelledTe
             if p < arena.threshold:
                 operator = one.provenance.operators[0]
                 run.made.append((by_id[one.provenance.parent], one.text, operator))
+        progress(run, run.calls - len(seeds))
     run.seconds = time.perf_counter() - began
     return run
+
+
+def progress(run: Run, done: int) -> None:
+    """A line now and then, since a run takes long."""
+    if done % 10 == 0:
+        print(f"  {run.name}: {done} done, cost {run.cost}, fooled {len(run.made)}", flush=True)
 
 
 def said(arena: Arena, candidate: Candidate, probability: float) -> Verdict:
@@ -272,6 +279,7 @@ def textattack(
             if "made" in question:
                 run.made += [(seeds[done], Text(question["made"]), recipe)] if question["made"] else []
                 done += 1
+                progress(run, done)
             else:
                 _tell(process, answered(arena, run, constraints, question))
         process.stdin.close()

@@ -11,7 +11,7 @@ from ensemble.sensitivity import Sensitivity, word_spans
 from ensemble.text import LabelledText, Text
 from ensemble.verdict import MemberScore, Verdict
 from miners.candidate import Scored
-from miners.constraints import Constraints
+from miners.constraints import Constraints, Limits
 from miners.errors import SourceError
 from miners.rewrites.flips import FIRST_ORDER, Flips
 from miners.rewrites.guided import GuidedRewrites
@@ -205,7 +205,7 @@ def _proposer(neighbours, seeds, **settings):
     known = {seed.id: 1 / (1 + np.exp(-guide.logit(seed.text))) for seed in seeds}
     made = GuidedRewrites(
         [Flips(guide, neighbours), Synonyms(neighbours)], seeds, meaning=_meaning,
-        constraints=Constraints(), deployed="bag", known=known, rewrites=8, **settings,
+        constraints=Constraints(Limits(near_duplicate=1.0)), deployed="bag", known=known, rewrites=8, **settings,
     )  # fmt: skip
     return guide, made
 

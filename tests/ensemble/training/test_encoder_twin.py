@@ -10,9 +10,11 @@ import torch
 from ensemble.calibration import Platt
 from ensemble.errors import ArtifactError
 from ensemble.members.encoder import EncoderFile, EncoderScorer
-from ensemble.text import Text
+from ensemble.tasks.task import Lexicon, LexiconGroup
+from ensemble.text import LabelledText, Text
 from ensemble.training.bert import Classifier, export, load_base, minilm_path
 from ensemble.training.encoder_twin import EncoderTwin
+from miners.rewrites.modelled import modelled
 
 LONG = Text("She counted the boats and wrote them down. " * 60 + "Then the winch took two of his fingers.")
 
@@ -56,6 +58,29 @@ def test_what_a_word_does_is_foretold_to_first_order(twin):
         ones = torch.ones_like(ids)
         change = (twin._model.from_embeddings(moved, ones, 0 * ones)[0, 0].item() - seen.logit) / step
     assert effect == pytest.approx(change, abs=0.02)
+
+
+def test_its_words_and_their_vectors_are_those_of_the_tokeniser(twin):
+    """Plain words in one piece, each with the embedding that it is read by."""
+    words, vectors = twin.table()
+    assert {"garden", "king", "palm"} <= set(words)
+    assert all(word.isascii() and word.islower() for word in words)
+    (piece,) = twin._windows.ids(["garden"])[0]
+    assert vectors[words.index("garden")].tolist() == twin._embeddings[piece].tolist()
+
+
+def test_operators_out_of_an_artifact_flip_words_as_its_gradients_say(twin, folder):
+    """What moves a member is read off its own export; the language model's operators come only with the model."""
+    lexicon = Lexicon(groups={"harm": LexiconGroup(patterns=("palm",))})
+    made = modelled(folder, lexicon, threads=1)
+    assert [operator.name for operator in made] == ["flips", "synonyms"]
+    both = modelled(folder, lexicon, fill=lambda *_: [], say_again=lambda *_: [], threads=1)
+    assert [operator.name for operator in both] == ["flips", "synonyms", "infill", "paraphrase"]
+    parent = LabelledText("In the garden the king sang loudly while a wire opened his palm.", label=1)
+    text, notes = made[0].rewrite(parent, np.random.default_rng(0))
+    assert notes["first_order"] < 0
+    assert "palm" in text.text
+    assert text.text != parent.text
 
 
 def test_words_stand_where_they_stand_in_the_text(twin):
