@@ -366,8 +366,8 @@ class LanguageModel:
         out = self._forward(self._tensor([[*before, last, *row] for row in rows]), prefix, False)
         states = torch.cat([out.last_hidden_state[i, skipped : skipped + len(row)] for i, row in enumerate(rows)])
         wanted = torch.tensor([token for row in rows for token in row], device=states.device)
-        parts = zip(states.split(_VOCABULARY_ROWS), wanted.split(_VOCABULARY_ROWS), strict=True)
-        logs = [self._log_softmax(part).gather(1, tokens[:, None])[:, 0] for part, tokens in parts]
+        parts = [slice(start, start + _VOCABULARY_ROWS) for start in range(0, len(wanted), _VOCABULARY_ROWS)]
+        logs = [self._log_softmax(states[part]).gather(1, wanted[part, None])[:, 0] for part in parts]
         flat = torch.cat(logs).double().cpu().numpy()
         ends = np.cumsum([len(row) for row in rows])
         return [flat[end - len(row) : end] for end, row in zip(ends, rows, strict=True)]

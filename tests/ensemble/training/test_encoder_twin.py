@@ -69,7 +69,7 @@ def test_its_words_and_their_vectors_are_those_of_the_tokeniser(twin):
     assert vectors[words.index("garden")].tolist() == twin._embeddings[piece].tolist()
 
 
-def test_operators_out_of_an_artifact_flip_words_as_its_gradients_say(twin, folder):
+def test_operators_out_of_an_artifact_flip_words_as_its_gradients_say(folder):
     """What moves a member is read off its own export; the language model's operators come only with the model."""
     lexicon = Lexicon(groups={"harm": LexiconGroup(patterns=("palm",))})
     made = modelled(folder, lexicon, threads=1)
