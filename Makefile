@@ -73,9 +73,11 @@ bench: tools ## Run the benchmarks (tests/benchmarks/bench_*.py) and print what 
 	@echo "==> Running the benchmarks, one after the other"
 	@$(BIN)/pytest -s -p no:randomly --timeout 3600 -o 'python_files=bench_*.py' tests/benchmarks $(PYTEST_ARGS)
 
-peers: ## Install what benchmarks compare with and the project's own environment cannot hold, into build/peers
+peers: ## Install what benchmarks compare with and the project's own environment cannot hold, into build/peers*
 	@"$(PYTHON)" -m venv build/peers
 	@build/peers/bin/python -m pip install --disable-pip-version-check --quiet -r tests/benchmarks/peers/requirements.txt
+	@"$(PYTHON)" -m venv build/peers-textattack
+	@build/peers-textattack/bin/python -m pip install --disable-pip-version-check --quiet -r tests/benchmarks/peers/textattack.txt
 
 schema: venv ## Write deploy/hungjury.schema.json again from the configuration classes
 	@echo "==> Writing deploy/hungjury.schema.json"

@@ -55,14 +55,14 @@ class SeenTexts:
         return [self._judge(text, sketch) for text, sketch in zip(texts, self._sketched(texts), strict=True)]
 
     def compare(self, texts: Sequence[Text]) -> list[Sameness]:
-        """For each text, whether it is new beside what was seen before; none is remembered."""
+        """For each text, whether it is new beside what is remembered; nothing is remembered of them."""
         return [self._sameness(text, sketch) for text, sketch in zip(texts, self._sketched(texts), strict=True)]
 
     def _judge(self, text: Text, sketch: Any) -> Sameness:
-        found = self._sameness(text, sketch)
-        if found == "new":
+        sameness = self._sameness(text, sketch)
+        if sameness == "new":
             self._remember(text, sketch)
-        return found
+        return sameness
 
     def _sameness(self, text: Text, sketch: Any) -> Sameness:
         if text.id in self._ids:

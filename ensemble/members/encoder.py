@@ -49,6 +49,10 @@ class EncoderFile(BaseModel):
         version = version_of([parts, calibration.model_dump(), *([platts] if platts else [])])
         return cls(name=name, calibration=calibration, others=dict(others or {}), version=version)
 
+    def calibration_of(self, served: Format, primary: Format = "float32") -> Platt | None:
+        """The calibration of a number format's logits; None if the artifact has none."""
+        return self.calibration if served == primary else self.others.get(served)
+
 
 class EncoderScorer:
     """Scorer with one column: the encoder, highest over the windows of a long text."""
@@ -59,7 +63,7 @@ class EncoderScorer:
         self._model = OnnxTextModel(directory, threads=threads, device=device)
         served, self.formats = self._model.number_format, self._model.formats
         self._member = Member(file.name, KIND, self.formats.version(file.version, served))
-        platt = file.calibration if served == self.formats.primary else file.others.get(served)
+        platt = file.calibration_of(served, self.formats.primary)
         if platt is None:
             raise ArtifactError(f"{directory} has no calibration for {served}; prepare or train again")
         self._calibration = platt

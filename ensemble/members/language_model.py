@@ -33,6 +33,9 @@ from ensemble.scorer import FloatArray
 _CACHED_PREFIXES = 4
 _SPACE_MARKS = "\u2581\u0120"
 """How tokenizers write the space before a word: SentencePiece, byte-level BPE."""
+_VOCABULARY_ROWS = 64
+"""Positions whose probabilities over the whole vocabulary are held at once: 64 MB for one of 262,144 tokens."""
+
 _SELF_CHECK_TOLERANCE = 0.05
 _SOME_TEXT = "The lamp was lit before the guests came down."
 
@@ -69,6 +72,7 @@ class LanguageModel:
         self._fingerprint, self._threads, self._batch_tokens = fingerprint, threads, batch_tokens
         self._prefixes: OrderedDict[str, Prefix] = OrderedDict()
         self._prompt = SharedPrompt()
+        self._lent: Prefix | None = None  # the last of `likelihoods`, which must not drive out the judge's prompts
         self._lock = threading.RLock()
         self._windows = layer_windows(model.config.get_text_config())
         self._shares_prefixes = self._prefix_sharing_works()
@@ -229,6 +233,50 @@ class LanguageModel:
                 )
         return written
 
+    def likelihoods(self, prefix: str, texts: Sequence[str]) -> list[FloatArray]:
+        """Log-probability of every token of each text after the prefix, in nats.
+
+        Args:
+            prefix: what stands before all of them; its keys and values are computed once and kept until another comes.
+            texts: what is read; each stands right behind the prefix and brings its own leading space.
+
+        Returns:
+            One array a text, shape (its tokens,), each at most 0; empty for a text without tokens.
+
+        Raises:
+            InputError: the prefix is blank and the model has no token to begin with.
+        """
+        ids = [self.tokens(text) for text in texts]
+        found: dict[int, FloatArray] = {i: np.empty(0) for i, row in enumerate(ids) if not row}
+        told = [i for i, row in enumerate(ids) if row]
+        with self._computing():
+            shared, last = self._prefix_but_one(prefix)
+            for batch in token_batches([len(ids[i]) for i in told], self._batch_tokens):
+                chosen = [told[place] for place in batch]
+                rows = self._likelihood_batch(shared, last, [ids[i] for i in chosen])
+                found |= dict(zip(chosen, rows, strict=True))
+        return [found[i] for i in range(len(ids))]
+
+    def likely_words(self, prefixes: Sequence[str], count: int) -> list[list[tuple[int, float]]]:
+        """The likeliest next tokens after each prefix with their log-probabilities, likeliest first.
+
+        Raises:
+            InputError: a prefix is blank and the model has no token to begin with.
+        """
+        rows = [[*self._start_tokens(), *self.tokens(prefix)] for prefix in prefixes]
+        if not all(rows):
+            raise InputError("a prefix has no tokens; is it blank?", field="prefixes")
+        found: dict[int, list[tuple[int, float]]] = {}
+        with self._computing():
+            for batch in token_batches([len(row) for row in rows], self._batch_tokens):
+                out = self._forward(self._tensor([rows[i] for i in batch]), Prefix(()), False)
+                lengths = torch.tensor([len(rows[i]) for i in batch], device=out.last_hidden_state.device)
+                logs = self._log_softmax(last_states(out.last_hidden_state, lengths))
+                values, tokens = logs.topk(count)
+                for i, own, scores in zip(batch, tokens.tolist(), values.tolist(), strict=True):
+                    found[i] = list(zip(own, scores, strict=True))
+        return [found[i] for i in range(len(rows))]
+
     @contextmanager
     def _computing(self) -> Iterator[None]:
         """One caller at a time, without gradients, on the given number of threads.
@@ -307,6 +355,39 @@ class LanguageModel:
         hidden = torch.stack(pooled, dim=1) if pooled else torch.empty(len(rows), 0, 2, self.width)
         return self._logits(last, head), hidden.float().cpu().numpy()
 
+    def _prefix_but_one(self, text: str) -> tuple[Prefix, int]:
+        """A prefix without its last token, and that token: the texts' first token is foretold from its state."""
+        tokens = (*self._start_tokens(), *self.tokens(text))
+        if not tokens:
+            raise InputError("nothing stands before the texts, and this model has no token to begin with")
+        if len(tokens) == 1:
+            return Prefix(()), tokens[0]
+        if self._lent is None or self._lent.tokens != tokens[:-1]:
+            self._lent = self._compute_prefix(tokens[:-1], share=self._shares_prefixes)
+        return self._lent, tokens[-1]
+
+    def _likelihood_batch(self, prefix: Prefix, last: int, rows: Sequence[list[int]]) -> list[FloatArray]:
+        """Log-probabilities of the rows' tokens behind prefix and `last`; see `likelihoods`."""
+        skipped = 0 if prefix.cached else len(prefix.tokens)
+        before = [] if prefix.cached else list(prefix.tokens)
+        out = self._forward(self._tensor([[*before, last, *row] for row in rows]), prefix, False)
+        states = torch.cat([out.last_hidden_state[i, skipped : skipped + len(row)] for i, row in enumerate(rows)])
+        wanted = torch.tensor([token for row in rows for token in row], device=states.device)
+        parts = [slice(start, start + _VOCABULARY_ROWS) for start in range(0, len(wanted), _VOCABULARY_ROWS)]
+        logs = [self._log_softmax(states[part]).gather(1, wanted[part, None])[:, 0] for part in parts]
+        flat = torch.cat(logs).double().cpu().numpy()
+        ends = np.cumsum([len(row) for row in rows])
+        return [flat[end - len(row) : end] for end, row in zip(ends, rows, strict=True)]
+
+    def _log_softmax(self, states: torch.Tensor) -> torch.Tensor:
+        """Log-probabilities over the whole vocabulary, (n, width) -> (n, vocabulary), in float32."""
+        logits = self._model.get_output_embeddings()(states).float()
+        return torch.log_softmax(self._capped(logits), dim=-1)
+
+    def _capped(self, logits: torch.Tensor) -> torch.Tensor:
+        cap = getattr(self._model.config.get_text_config(), "final_logit_softcapping", None)
+        return torch.tanh(logits / cap) * cap if cap else logits
+
     def _forward(self, ids: torch.Tensor, prefix: Prefix, layers: list[int] | bool) -> Any:
         settings = {"output_hidden_states": layers, "use_cache": False}
         if not prefix.cached:
@@ -321,10 +402,7 @@ class LanguageModel:
         logits = last.double() @ weight.T
         if bias is not None:
             logits = logits + bias
-        cap = getattr(self._model.config.get_text_config(), "final_logit_softcapping", None)
-        if cap:
-            logits = torch.tanh(logits / cap) * cap
-        return np.asarray(logits.cpu().numpy(), dtype=np.float64)
+        return np.asarray(self._capped(logits).cpu().numpy(), dtype=np.float64)
 
     def _tensor(self, rows: Sequence[list[int]]) -> torch.Tensor:
         width = max(map(len, rows))

@@ -52,15 +52,24 @@ class WindowTokenizer:
 
     def windows(self, texts: Sequence[Text], *, with_context: bool) -> list[Window]:
         """Model inputs of every text, in order; a text gives one window, or several when it is long."""
-        bodies = self._ids([text.text for text in texts])
-        contexts = self._ids([text.context for text in texts]) if with_context else [[] for _ in texts]
+        bodies = self.ids([text.text for text in texts])
+        contexts = self.ids([text.context for text in texts]) if with_context else [[] for _ in texts]
         result = []
         for row, (body, context) in enumerate(zip(bodies, contexts, strict=True)):
             head = context[-MAX_CONTEXT_TOKENS:]
             result += [self._window(row, head, piece) for piece in _pieces(body, len(head))]
         return result
 
-    def _ids(self, texts: list[str]) -> list[list[int]]:
+    def vocabulary(self) -> dict[str, int]:
+        """Every piece that there is, with its id."""
+        return dict(self._tokenizer.get_vocab())
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Start and end, in characters, of each token of a text, special tokens left out."""
+        return [(start, end) for start, end in self._tokenizer.encode(text, add_special_tokens=False).offsets]
+
+    def ids(self, texts: list[str]) -> list[list[int]]:
+        """Token ids of each text, special tokens left out."""
         return [found.ids for found in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
 
     def _window(self, row: int, context: list[int], body: list[int]) -> Window:
@@ -89,7 +98,10 @@ def highest(scores: FloatArray, rows: NDArray[np.int64]) -> FloatArray:
 def _pieces(ids: Sequence[int], used: int) -> list[list[int]]:
     """Overlapping pieces of a text that fit a window beside `used` context tokens; at least one, perhaps empty."""
     room = MAX_TOKENS - used - 3
-    if len(ids) <= room:
-        return [list(ids)]
-    starts = range(0, len(ids) - _OVERLAP, room - _OVERLAP)
-    return [list(ids[start : start + room]) for start in starts]
+    return [list(ids[start : start + room]) for start in starts(len(ids), used)]
+
+
+def starts(tokens: int, used: int = 0) -> range:
+    """Where the pieces of a text of so many tokens begin, beside `used` context tokens; at least one does."""
+    room = MAX_TOKENS - used - 3
+    return range(1) if tokens <= room else range(0, tokens - _OVERLAP, room - _OVERLAP)

@@ -69,6 +69,14 @@ class Classifier(nn.Module):
     def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
         """Shape (batch, 1) from integer inputs of shape (batch, tokens)."""
         output = self.base(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)
+        return self._logits(output, attention_mask)
+
+    def from_embeddings(self, embedded: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
+        """The same from word embeddings of shape (batch, tokens, hidden) in the place of ids."""
+        output = self.base(inputs_embeds=embedded, attention_mask=attention_mask, token_type_ids=token_type_ids)
+        return self._logits(output, attention_mask)
+
+    def _logits(self, output: Any, attention_mask: Tensor) -> Tensor:
         states = masked_mean(output.last_hidden_state, attention_mask)
         logits: Tensor = self.head(self.dropout(states))
         return logits

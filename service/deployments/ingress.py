@@ -13,6 +13,7 @@ from ray.serve.handle import DeploymentHandle
 
 from ensemble.errors import ArtifactError, MemberUnavailableError
 from ensemble.members.specs import REMOTE_GROUP
+from ensemble.members.writing import infill, mean_log_likelihoods, paraphrase
 from ensemble.panel import Joint
 from ensemble.scorer import Member
 from ensemble.tasks.task import load_task
@@ -111,14 +112,47 @@ class IngressReplica:
         Raises:
             MemberUnavailableError: there is none, or it does not answer.
         """
-        handle = self._handles.get(LANGUAGE_MODEL)
-        if handle is None:
-            raise MemberUnavailableError("no member group here has a language model")
+        handle = self._writer()
         texts: list[str] = await handle.generate.remote(
             list(prompts), max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p, seed=seed
         )
         self._metrics.add(m.GENERATED, len(texts))
         return texts
+
+    async def log_likelihoods(self, texts: Sequence[str]) -> list[float]:
+        """How fluent texts are: mean log-probability a token, by the judge's language model, in order.
+
+        Raises:
+            MemberUnavailableError: there is none, or it does not answer.
+        """
+        found = await self._writer().write.remote(mean_log_likelihoods, list(texts))
+        return [float(value) for value in found]
+
+    async def infill(self, gaps: Sequence[tuple[str, str, int]], seed: int) -> list[list[tuple[str, float]]]:
+        """Words for gaps; see `ensemble.members.writing.infill`.
+
+        Raises:
+            MemberUnavailableError: as above.
+        """
+        found: list[list[tuple[str, float]]] = await self._writer().write.remote(infill, list(gaps), seed=seed)
+        self._metrics.add(m.GENERATED, len(found))
+        return found
+
+    async def paraphrase(self, texts: Sequence[str], seed: int) -> list[str]:
+        """Texts in other words; see `ensemble.members.writing.paraphrase`.
+
+        Raises:
+            MemberUnavailableError: as above.
+        """
+        found: list[str] = await self._writer().write.remote(paraphrase, list(texts), seed=seed)
+        self._metrics.add(m.GENERATED, len(found))
+        return found
+
+    def _writer(self) -> DeploymentHandle:
+        handle = self._handles.get(LANGUAGE_MODEL)
+        if handle is None:
+            raise MemberUnavailableError("no member group here has a language model")
+        return handle
 
     async def members(self) -> list[dict[str, str]]:
         """Who is on the panel: name, kind, version, in the panel's order."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ray import serve
 from ray.serve import Application
@@ -84,15 +85,28 @@ class ScorerReplica:
         Raises:
             MemberUnavailableError: this group has no language model.
         """
-        model = getattr(self._scorer, "language_model", None)
-        if model is None:
-            raise MemberUnavailableError("this member group has no language model that could write")
+        model = self._model()
         texts: list[str] = await self._batcher.run(
             lambda: model.generate(
                 list(prompts), max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p, seed=seed
             )
         )
         return texts
+
+    async def write(self, function: Callable[..., Any], *arguments: Any, **settings: Any) -> Any:
+        """What a function of `ensemble.members.writing` makes with the group's language model.
+
+        Raises:
+            MemberUnavailableError: this group has no language model.
+        """
+        model = self._model()
+        return await self._batcher.run(lambda: function(model, *arguments, **settings))
+
+    def _model(self) -> Any:
+        model = getattr(self._scorer, "language_model", None)
+        if model is None:
+            raise MemberUnavailableError("this member group has no language model that could write")
+        return model
 
     async def ping(self) -> int:
         """Process id; says that the process answers."""

@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch_encoder import from_onnx
 from transformers import AutoTokenizer
 
 from ensemble.artifacts import current_artifact
@@ -31,6 +30,7 @@ from ensemble.tasks.task import load_task
 from ensemble.text import Text
 from ensemble.training.bert import minilm_path
 from ensemble.training.encoder_export import finish_encoder
+from ensemble.training.encoder_twin import from_onnx
 from ensemble.training.parity import torch_outputs
 
 pytestmark = pytest.mark.models

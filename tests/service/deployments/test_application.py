@@ -126,6 +126,15 @@ def test_language_model_writes(application):
     assert texts == ["a 7 5 1.0 0.95", "b 7 5 1.0 0.95"]
 
 
+def test_language_model_reads_and_rewrites(application):
+    """Fluency, gaps and paraphrases are asked of the language model's group, in order and with the seed."""
+    assert application.tell("log_likelihoods", texts=["a", "bcd"]) == [-1.0, -3.0]
+    (fillings,) = application.tell("infill", gaps=[["the old", " tree", 2]], seed=7)
+    assert fillings == [["the", -len(" the tree")], ["the old", -len(" the old tree")]]
+    (paraphrase,) = application.tell("paraphrase", texts=["one two"], seed=7)
+    assert paraphrase.endswith("7 3 0.7 0.95")
+
+
 def test_concurrent_requests_are_all_answered(application):
     """Many requests at once each get their own texts' verdicts."""
 

@@ -1,0 +1,86 @@
+"""Likelihoods of texts, gaps that are filled, and texts said again, by a real small model."""
+
+import numpy as np
+import pytest
+import torch
+
+from ensemble.errors import InputError
+from ensemble.members.writing import infill, mean_log_likelihoods, paraphrase
+
+TEXTS = [" the boat came in", " he fell and broke his arm", " she sang well , was she hurt or whole ?"]
+
+
+def _plainly(model, text):
+    """Log-probabilities by the model's own forward pass over the whole text, nothing shared."""
+    ids = torch.tensor([[*model._start_tokens(), *model.tokens(text)]])
+    with torch.inference_mode():
+        logs = torch.log_softmax(model._model(ids).logits.double(), dim=-1)
+    start = len(model._start_tokens())
+    return [logs[0, i - 1, ids[0, i]].item() for i in range(start, ids.shape[1])]
+
+
+def test_they_are_those_of_a_plain_forward_pass(tiny):
+    """Batched and padded, each token has the probability that the model gives it alone."""
+    for found, text in zip(tiny.likelihoods("", TEXTS), TEXTS, strict=True):
+        assert found == pytest.approx(_plainly(tiny, text), abs=1e-4)
+
+
+def test_a_shared_prefix_changes_nothing(tiny):
+    """Read after a prefix whose cache is reused, a text's tokens are as likely as in one piece."""
+    prefix = "Text : she sang well ,"
+    for _ in range(2):  # the second time from the cache
+        for found, text in zip(tiny.likelihoods(prefix, TEXTS), TEXTS, strict=True):
+            whole = _plainly(tiny, prefix + text)
+            assert found == pytest.approx(whole[-len(found) :], abs=1e-4)
+
+
+def test_a_prefix_of_rewrites_does_not_drive_out_the_prompts(tiny):
+    """However many parents are read, the judge's prefix stays cached."""
+    tiny.read("Outcome :", [" safe"], [5])
+    for number in range(9):
+        tiny.likelihoods(f"Text {number} :", TEXTS[:1])
+    assert "Outcome :" in tiny._prefixes
+
+
+def test_an_empty_text_has_no_tokens(tiny):
+    """It is given nothing, and a mean of 0."""
+    assert tiny.likelihoods("", ["", TEXTS[0]])[0].shape == (0,)
+    assert mean_log_likelihoods(tiny, [""]).tolist() == [0.0]
+
+
+def test_the_likeliest_words_come_first(tiny):
+    """They are those of a plain pass, with their log-probabilities."""
+    (found,) = tiny.likely_words(["he fell and"], 3)
+    ids = torch.tensor([[*tiny._start_tokens(), *tiny.tokens("he fell and")]])
+    with torch.inference_mode():
+        top = torch.log_softmax(tiny._model(ids).logits[0, -1].double(), dim=-1).topk(3)
+    assert [token for token, _ in found] == top.indices.tolist()
+    assert [score for _, score in found] == pytest.approx(top.values.tolist(), abs=1e-4)
+
+
+def test_nothing_before_and_no_token_to_begin_with_is_refused(tiny, monkeypatch):
+    """Then the first token has no probability."""
+    monkeypatch.setattr(tiny, "_start_tokens", list)
+    with pytest.raises(InputError, match="nothing stands before"):
+        tiny.likelihoods("", TEXTS)
+
+
+def test_gaps_are_filled_with_plain_words_ranked_by_what_follows(tiny):
+    """No filling is wider than allowed, each is scored as read, the best first, and a seed gives the same again."""
+    gaps = [(" he fell and", " his arm", 2), (" the boat", " in", 1)]
+    found = infill(tiny, gaps, seed=3)
+    assert found == infill(tiny, gaps, seed=3)
+    for (left, right, words), fillings in zip(gaps, found, strict=True):
+        scores = [score for _, score in fillings]
+        assert scores == sorted(scores, reverse=True)
+        for filling, score in fillings:
+            assert 1 <= len(filling.split()) <= words
+            (read,) = tiny.likelihoods(left, [f" {filling}{right}"])
+            assert score == pytest.approx(float(np.mean(read)), abs=1e-4)
+
+
+def test_a_paraphrase_is_one_line(tiny):
+    """Each text gets one, without a line break."""
+    found = paraphrase(tiny, ["he fell and broke his arm", "she sang well"])
+    assert len(found) == 2
+    assert not any("\n" in text for text in found)
