@@ -190,14 +190,15 @@ def read_parquet(stream: IO[bytes], *, random_access: bool) -> Iterator[Found]:
                 raise InputError(f"has no column 'text', only {', '.join(map(repr, table.schema_arrow.names[:10]))}")
             number = 0
             for batch in table.iter_batches(batch_size=_PARQUET_BATCH, use_threads=False):
-                for record in _batch_records(batch):
+                for record in batch_records(batch):
                     number += 1
                     yield Found(number, problem=_BYTES_NOT_UTF8) if record is None else Found(number, record)
         except (pa.ArrowException, OSError) as error:
             raise InputError(f"is no readable Parquet file: {str(error).splitlines()[0]}") from None
 
 
-def _batch_records(batch: Any) -> Iterable[dict[str, Any] | None]:
+def batch_records(batch: Any) -> Iterable[dict[str, Any] | None]:
+    """Rows of an Arrow batch without their nulls; None for a row that is not UTF-8."""
     try:
         records: list[dict[str, Any] | None] = batch.to_pylist()
     except UnicodeDecodeError:  # one bad string spoils the batch: take its rows apart

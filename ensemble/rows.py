@@ -20,7 +20,7 @@ from ensemble.errors import InputError
 from ensemble.row_checks import Row, check_row
 from ensemble.row_formats import Format, Found, parse_json, parse_text, read_csv, read_lines, read_parquet
 
-__all__ = ["BadRow", "Format", "Row", "RowReader", "Source", "read_rows", "sniff"]
+__all__ = ["BadRow", "Format", "Row", "RowReader", "Source", "checked", "format_of", "read_rows", "sniff"]
 
 Source: TypeAlias = str | Path
 """A path, or "-" for standard input."""
@@ -69,7 +69,7 @@ def read_rows(source: Source, *, format: Format | None = None, skip: int = 0) ->
             chosen = format or _by_suffix(name) or sniff(stream.peek(_PEEK_BYTES))
             for index, found in enumerate(_read(stream, chosen, random_access=random_access)):
                 if index >= skip:
-                    yield _checked(found, name)
+                    yield checked(found, name)
     except InputError as error:
         raise InputError(f"{name} {error}", field=error.field) from None
     except EOFError:
@@ -89,6 +89,18 @@ def sniff(head: bytes) -> Format:
         return "jsonl"
     columns = [cell.strip().strip('"') for cell in start.split(b"\n", 1)[0].decode("utf-8", "replace").split(",")]
     return "csv" if "text" in columns and (len(columns) > 1 or head.count(b"\n") > 1) else "text"
+
+
+def format_of(path: Path) -> tuple[bool, Format]:
+    """Whether a file is compressed, and how it is read: by its suffix, else by its first bytes.
+
+    Raises:
+        OSError, EOFError: it cannot be read, or is a truncated archive.
+    """
+    with path.open("rb") as raw:
+        compressed = raw.read(2) == _GZIP_MAGIC
+    with _opened(path) as (stream, _):
+        return compressed, _by_suffix(str(path)) or sniff(stream.peek(_PEEK_BYTES))
 
 
 class RowReader:
@@ -123,7 +135,8 @@ def _read(stream: IO[bytes], chosen: Format, *, random_access: bool) -> Iterator
     return read_lines(stream, parse_json if chosen == "jsonl" else parse_text)
 
 
-def _checked(found: Found, file: str) -> Row | BadRow:
+def checked(found: Found, file: str) -> Row | BadRow:
+    """The row that was found in a file, or what is wrong with it."""
     if found.problem is not None:
         return BadRow(file, found.line, found.problem)
     try:

@@ -232,7 +232,7 @@ class Campaign:
             context=candidate.text.context,
             priority=selected.priority,
             needed=self.spec.answers,
-            selection_probability=selected.probability,
+            selection_probability=selected.probability * candidate.provenance.sampled,
             deployed=self.spec.deployed,
             deployed_passed=passed,
             verdict=verdict,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from ensemble.tasks.task import Task
 from miners.campaign_spec import CampaignSpec
@@ -12,15 +13,16 @@ from miners.rewrites.seeds import SeedRewrites
 from miners.rewrites.typos import Typos
 from miners.sources.completions import Completions, Generate
 from miners.sources.corpus import Corpus
+from miners.sources.shortlist import Shortlist
 
-CORPUS, COMPLETIONS, DILUTION, TYPOS = "corpus", "completions", "rewrite:dilution", "rewrite:typos"
+CORPUS, BULK, COMPLETIONS, DILUTION, TYPOS = "corpus", "bulk", "completions", "rewrite:dilution", "rewrite:typos"
 
 
 def proposers_for(spec: CampaignSpec, task: Task, generate: Generate | None) -> list[Proposer]:
     """All sources with a share above 0, in a fixed order.
 
     Args:
-        spec: names inputs, shares, seed, limits and the splits that may be rewritten.
+        spec: names inputs, shortlist, shares, seed, limits and the splits that may be rewritten.
         task: brings openings and labelled seed rows; sources for which it has none are left out.
         generate: continues openings; None leaves that source out.
 
@@ -30,6 +32,8 @@ def proposers_for(spec: CampaignSpec, task: Task, generate: Generate | None) -> 
     made: list[tuple[str, Callable[[], Proposer]]] = []
     if spec.inputs:
         made.append((CORPUS, lambda: Corpus(spec.inputs, seed=spec.seed if spec.shuffle else None)))
+    if (shortlist := spec.shortlist) is not None:
+        made.append((BULK, lambda: Shortlist(Path(shortlist))))
     if generate is not None and task.openings:
         made.append((COMPLETIONS, lambda: _completions(spec, task.openings, generate)))
     if task.rows():

@@ -21,6 +21,7 @@ class CampaignSpec(BaseModel):
         task: name of the question.
         deployed: name of the member whose failures are hunted.
         inputs: files of texts, as given.
+        shortlist: file of texts that a bulk run kept, see `miners.bulk_shortlist`; None = none.
         budget: member calls that may be spent; a text scored by four members costs four.
         queue_size: texts to queue, at most.
         round_size: texts scored before the next selection, at least.
@@ -28,7 +29,7 @@ class CampaignSpec(BaseModel):
         seed: of everything random.
         answers: answers wanted for each queued text.
         shares: how much of the proposals each source gives, relative to the others; keys are names of proposers or of
-            their kind ("corpus", "completions", "rewrite", "rewrite:dilution"); absent = 1, 0 = off.
+            their kind ("corpus", "bulk", "completions", "rewrite", "rewrite:dilution"); absent = 1, 0 = off.
         limits: most proposals of a source, by name; absent = as many as it has.
         shuffle: whether inputs are shuffled within blocks, so that sorted files do not give one-sided rounds.
         rewrite_splits: splits of the seed rows that may be rewritten; held-out ones stay out.
@@ -45,6 +46,7 @@ class CampaignSpec(BaseModel):
     task: str
     deployed: str
     inputs: tuple[str, ...] = ()
+    shortlist: str | None = None
     budget: int = Field(default=20_000, ge=8, le=1_000_000_000)
     queue_size: int = Field(default=200, ge=1, le=1_000_000)
     round_size: int = Field(default=256, ge=1, le=100_000)

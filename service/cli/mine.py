@@ -42,19 +42,43 @@ def mine(
     generated: Annotated[
         bool, typer.Option("--with-generated", help="With --input: also completions and rewrites.")
     ] = False,
+    bulk: Annotated[
+        bool, typer.Option("--bulk", help="With --input: let the cheap members read it all first; for large corpora.")
+    ] = False,
+    keep: Annotated[
+        int | None, typer.Option("--keep", min=1, help="With --bulk: texts kept for the whole panel.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run a mining campaign on the running service. Without --input: completions and rewrites.
 
     Ctrl-C leaves the campaign running in the service.
     """
+    from ensemble.errors import InputError
+    from service.cli.bulk import mine_bulk
     from service.runtime_state import require_running
 
-    state = require_running()
+    state, name = require_running(), name or new_name()
+    if keep is not None and not bulk:
+        raise InputError("needs --bulk", field="--keep")
+    if bulk:
+        mine_bulk(
+            state,
+            name,
+            [str(path) for path in files or []],
+            keep=keep,
+            budget=budget,
+            queue=queue,
+            seed=seed,
+            answers=answers,
+            generated=generated,
+            as_json=as_json,
+        )
+        return
     spec = campaign_spec(
         state, files or [], budget=budget, queue=queue, seed=seed, answers=answers, generated=generated
     )
-    summary = run_campaign(name or new_name(), spec)
+    summary = run_campaign(name, spec)
     if as_json:
         put_json(summary.model_dump(mode="json"))
     else:
@@ -78,6 +102,7 @@ def campaign_spec(
     seed: int | None = None,
     answers: int | None = None,
     generated: bool = False,
+    shortlist: Path | None = None,
 ) -> CampaignSpec:
     """What the campaign is told: the command line over the service's settings.
 
@@ -91,11 +116,12 @@ def campaign_spec(
 
     task, mining = load_task(state.task).name, state.mining
     joint = current_artifact(task).joint
-    off = dict.fromkeys(GENERATED, 0.0) if files and not generated else {}
+    off = dict.fromkeys(GENERATED, 0.0) if (files or shortlist) and not generated else {}
     return CampaignSpec(
         task=task,
         deployed=joint.deployed,
         inputs=tuple(str(_file(path)) for path in files),
+        shortlist=str(shortlist) if shortlist else None,
         budget=budget or mining.budget_texts * len(joint.members),
         queue_size=queue or mining.queue_size,
         round_size=max(mining.round_size, 1),

@@ -1,0 +1,250 @@
+"""`mine --bulk`: the cheap members over any number of shards, then a campaign on what they kept."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from contextlib import contextmanager, redirect_stdout
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from service.cli.output import bar, printable, put, put_json, say, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from ensemble.artifacts import Artifact
+    from miners.bulk_plan import BulkSettings, Plan
+    from miners.bulk_shortlist import BulkReport
+    from miners.campaign_spec import CampaignSpec
+    from service.runtime_state import RuntimeState
+
+_PLAIN_NAME = re.compile(r"[\w-][\w.-]{0,80}")
+_SETTINGS = "settings.json"
+
+
+def mine_bulk(
+    state: RuntimeState,
+    name: str,
+    inputs: Sequence[str],
+    *,
+    keep: int | None,
+    budget: int | None,
+    queue: int | None,
+    seed: int | None,
+    answers: int | None,
+    generated: bool,
+    as_json: bool,
+) -> None:
+    """Reads the shards, then runs the campaign on the shortlist; both go on under the same name.
+
+    Raises:
+        InputError: no input, or a budget that does not pay for the whole shortlist.
+        CampaignError: the name belongs to something else, or the run or the campaign fails.
+    """
+    from ensemble.artifacts import current_artifact
+    from ensemble.tasks.task import load_task
+    from miners.bulk_shortlist import FILE
+    from service.cli.mine import campaign_spec, run_campaign, show_summary, show_top
+
+    members = len(current_artifact(load_task(state.task).name).joint.members)
+    kept = _affordable(keep, budget, members, state.mining.budget_texts)
+    settings = bulk_settings(state, keep=kept, seed=seed)
+    spec = campaign_spec(
+        state,
+        [],
+        budget=budget or max(kept * members, 8),
+        queue=queue,
+        seed=seed,
+        answers=answers,
+        generated=generated,
+        shortlist=bulk_folder(name) / FILE,
+    )
+    check_name(name, spec)
+    report = run(state, name, inputs, settings)
+    if not as_json:
+        show_report(report)
+    summary = run_campaign(name, spec)
+    if as_json:
+        put_json({"bulk": report.model_dump(mode="json"), "campaign": summary.model_dump(mode="json")})
+    else:
+        show_summary(summary)
+        show_top()
+
+
+def _affordable(keep: int | None, budget: int | None, members: int, texts: int) -> int:
+    """Texts to keep: no more than the campaign can score, because those it left out would speak for nothing."""
+    from ensemble.errors import InputError
+
+    most = texts if budget is None else max(1, budget // members)
+    if keep is not None and budget is not None and keep > most:
+        raise InputError(
+            f"{keep:,} kept texts cost {keep * members:,} member calls, more than --budget {budget:,}; keep {most:,}",
+            field="--keep",
+        )
+    return keep or most
+
+
+def check_name(name: str, spec: CampaignSpec) -> None:
+    """Makes sure, before hours are spent, that the campaign can be begun under its name, or goes on.
+
+    Raises:
+        CampaignError: it belongs to a campaign with another spec.
+    """
+    from miners.errors import CampaignError
+    from service.supervisor.store import open_store
+
+    with open_store() as store:
+        taken = name in store.campaigns.names() and store.campaigns.spec(name) != spec.model_dump(mode="json")
+    if taken:
+        raise CampaignError(f"campaign {name!r} exists with other settings; choose another --name")
+
+
+def bulk_folder(name: str) -> Path:
+    """Where a bulk run keeps what it has finished: `<home>/bulk/NAME`, or a hash of a name that no folder can have."""
+    from ensemble.home import home
+
+    safe = name if _PLAIN_NAME.fullmatch(name) else blake2b(name.encode(), digest_size=12).hexdigest()
+    return home() / "bulk" / safe
+
+
+def bulk_settings(state: RuntimeState, *, keep: int, seed: int | None) -> BulkSettings:
+    """Which members read every text, and how much is kept.
+
+    Args:
+        state: of the running service.
+        keep: texts kept in all.
+        seed: None = as campaigns are told.
+
+    Raises:
+        InputError: the deployed member's group is an expensive one.
+    """
+    from ensemble.artifacts import current_artifact
+    from ensemble.tasks.task import load_task
+    from miners.bulk_plan import BulkSettings
+
+    task = load_task(state.task).name
+    artifact = current_artifact(task)
+    groups = _cheap(artifact, state.expensive)
+    return BulkSettings(
+        task=task,
+        artifact=str(artifact.path),
+        groups=groups,
+        versions={member.name: member.version for group in groups for member in artifact.members(group)},
+        keep=keep,
+        seed=state.mining.seed if seed is None else seed,
+    )
+
+
+def _cheap(artifact: Artifact, expensive: Sequence[str]) -> tuple[str, ...]:
+    from ensemble.errors import InputError
+
+    groups = tuple(group for group in artifact.groups if group not in expensive)
+    deployed = artifact.joint.deployed
+    if not any(member.name == deployed for group in groups for member in artifact.members(group)):
+        raise InputError(
+            f"--bulk needs the deployed member {deployed!r} for every text, but its group is one of "
+            f"{', '.join(expensive)}, which cascade.expensive calls expensive; take it out of that list",
+            field="--bulk",
+        )
+    return groups
+
+
+def run(state: RuntimeState, name: str, inputs: Sequence[str], settings: BulkSettings) -> BulkReport:
+    """Reads the shards in the service's Ray, or goes on where it stopped.
+
+    Raises:
+        InputError: no shard, or none with a row.
+        CampaignError: the name was begun with other settings, or the run fails.
+    """
+    from ensemble.errors import InputError
+    from miners.bulk_plan import find_shards
+
+    if not inputs:
+        raise InputError("--bulk reads files, folders or patterns; name them with --input", field="--input")
+    folder = bulk_folder(name)
+    shards = find_shards(inputs)
+    begin(folder, name, settings)
+    plan = _looked_at(shards, settings)
+    members = ", ".join(settings.versions)
+    say(f"bulk run {printable(name)}: {plan.shards:,} shards, {plan.rows:,} rows, read by {members}")
+    try:
+        report = _read(state, plan, settings, folder)
+    except KeyboardInterrupt:
+        say(f"what is finished stays in {folder}; go on with the same command and --name {printable(name)}")
+        raise
+    return report
+
+
+def begin(folder: Path, name: str, settings: BulkSettings) -> None:
+    """Writes down what a run was begun with, or compares.
+
+    Raises:
+        CampaignError: it was begun with other settings.
+    """
+    from miners.bulk_piece import write_safely
+    from miners.bulk_plan import BulkSettings
+    from miners.errors import CampaignError
+
+    path = folder / _SETTINGS
+    if not path.is_file():
+        write_safely(path, settings.model_dump_json(indent=1))
+        return
+    kept, wanted = BulkSettings.model_validate_json(path.read_bytes()).model_dump(), settings.model_dump()
+    if differing := sorted(key for key in wanted if key != "artifact" and kept[key] != wanted[key]):
+        raise CampaignError(
+            f"bulk run {name!r} was begun with other settings ({', '.join(differing)}); choose another --name"
+        )
+
+
+def _looked_at(shards: Sequence[Path], settings: BulkSettings) -> Plan:
+    from miners.bulk_plan import make_plan
+
+    with bar("looking at shards", float(len(shards))) as tell:
+        return make_plan(shards, settings, progress=lambda n: tell(float(n), f"{n:,} of {len(shards):,}"))
+
+
+def _read(state: RuntimeState, plan: Plan, settings: BulkSettings, folder: Path) -> BulkReport:
+    from ensemble.home import home
+    from service.supervisor.cluster import joined
+
+    with joined(state.ray, home()), _quiet():
+        from miners.bulk import run_bulk
+
+        with bar("reading", float(plan.rows or 1)) as tell:
+            return run_bulk(
+                plan, settings, folder, progress=lambda rows: tell(float(rows), f"{rows:,} of {plan.rows:,} rows")
+            )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Ray Data tells of every execution, and Ray of dead processes, on standard output, where the result belongs."""
+    logger = logging.getLogger("ray.data")
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        logger.setLevel(before)
+
+
+def show_report(report: BulkReport) -> None:
+    """Prints what a bulk run did."""
+    put(
+        f"bulk: {report.rows:,} rows of {report.shards:,} shards in {seconds(report.seconds)}"
+        f"{f' ({report.rows_per_second:,.0f} rows/s)' if report.rows_per_second else ' (all read before)'}; "
+        f"{report.scored:,} scored, {sum(report.kept.values()):,} kept"
+    )
+    noted = {"repeated texts": report.repeats, "bad rows": report.bad_rows, "broken shards": len(report.broken)}
+    if said := ", ".join(f"{count:,} {what}" for what, count in noted.items() if count):
+        put(f"left out or noted: {said}")
+    for niche, count in report.kept.items():
+        put(f"  {niche}: {count:,} kept of about {report.estimated[niche]:,.0f}")
+    for example in report.bad_examples[:3]:
+        say(printable(example))
+    for path, why in list(report.broken.items())[:3]:
+        say(printable(f"{path} was read only in part: {why}"))

@@ -1,0 +1,29 @@
+"""A bulk run as a program of its own, so that a test can kill it: `bulk_driver.py ADDRESS SETTINGS FOLDER SHARD...`.
+
+Prints the report as JSON.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import ray
+
+from miners.bulk import run_bulk
+from miners.bulk_plan import BulkSettings, make_plan
+
+PIECE_BYTES = 60_000
+
+
+def main(address: str, settings: str, folder: str, *shards: str) -> None:
+    """Joins the cluster, runs, leaves."""
+    ray.init(address=address, log_to_driver=False, logging_level=40)
+    chosen = BulkSettings.model_validate_json(settings)
+    plan = make_plan([Path(one) for one in shards], chosen, piece_bytes=PIECE_BYTES)
+    report = run_bulk(plan, chosen, Path(folder), processes=2)
+    print(report.model_dump_json())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
