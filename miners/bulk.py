@@ -24,6 +24,7 @@ from ray.exceptions import RayError
 
 from ensemble.row_spans import Span
 from miners.bulk_piece import PieceWorker, load_state
+from miners.bulk_pilot import make_gate
 from miners.bulk_plan import BulkSettings, Piece, Plan
 from miners.bulk_shortlist import BulkReport, join
 from miners.errors import CampaignError
@@ -76,6 +77,8 @@ def run_bulk(
     began = time.monotonic()
     waiting, before = _left(plan, folder)
     with _watched(folder, before, plan.rows, progress):
+        if waiting and settings.look < 1:
+            _fit_gate(plan, settings, folder)
         if waiting:
             _work(waiting, settings, folder, processes)
     report = BulkReport(shards=plan.shards, pieces=len(plan.pieces))
@@ -113,6 +116,15 @@ def _work(pieces: list[Piece], settings: BulkSettings, folder: Path, processes: 
             pass
     except RayError as error:
         raise CampaignError(f"the bulk run failed: {_cause(error)}; what is finished stays") from error
+
+
+def _fit_gate(plan: Plan, settings: BulkSettings, folder: Path) -> None:
+    """Fits the gate in a process of its own, which gives its memory back."""
+    cpus = _pool(1, 1)[1]
+    try:
+        ray.get(ray.remote(make_gate).options(num_cpus=cpus, max_calls=1).remote(settings, plan.pieces, folder))
+    except RayError as error:
+        raise CampaignError(f"the gate cannot be fitted: {_cause(error)}") from error
 
 
 def _pool(pieces: int, processes: int | None) -> tuple[int, float]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,8 +21,11 @@ from ensemble.artifacts import Artifact
 from ensemble.errors import InputError
 from ensemble.row_spans import read_span
 from ensemble.rows import BadRow, Row
-from ensemble.scorer import FloatArray
-from miners.bulk_niches import Niches, niche_count
+from ensemble.scorer import FloatArray, Scorer
+from ensemble.text import Text
+from miners.bulk_gate import FILE as GATE
+from miners.bulk_gate import WordGate
+from miners.bulk_niches import Niches, Placed, niche_count
 from miners.bulk_plan import BulkSettings, Piece
 from miners.bulk_topk import Kept, TopK, capacity, uniform
 
@@ -45,7 +49,9 @@ class PieceState(BaseModel):
         bad: rows that could not be read.
         bad_examples: the first of them, "file:line: message".
         repeats: rows whose text was in the same part before, or is kept already.
+        passed_over: texts that the gate left out.
         seen: texts scored, by niche; repeats in different parts count each time.
+        stood_for: texts that those stand for, by niche: the sum of 1 / g, see `miners.bulk_gate`.
         problem: why the shard could not be read to its end; "" if it could.
         kept: the smallest keys of every niche, see `miners.bulk_topk`.
     """
@@ -58,9 +64,20 @@ class PieceState(BaseModel):
     bad: int = 0
     bad_examples: list[str] = Field(default_factory=list)
     repeats: int = 0
+    passed_over: int = 0
     seen: dict[str, int] = Field(default_factory=dict)
+    stood_for: dict[str, float] = Field(default_factory=dict)
     problem: str = ""
     kept: list[Kept] = Field(default_factory=list)
+
+
+class _Read(NamedTuple):
+    """A row that the members read: its text's identity and number, and the probability of being read."""
+
+    name: str
+    row: Row
+    number: float
+    gate: float
 
 
 class PieceWorker:
@@ -71,16 +88,15 @@ class PieceWorker:
 
         Args:
             settings: of the run.
-            folder: of the run; `pieces/` in it takes the states.
+            folder: of the run; `pieces/` in it takes the states, and the gate lies there where one is needed.
             tell: told rows as they are done.
 
         Raises:
             ArtifactError: a member cannot be loaded.
+            CampaignError: the gate cannot.
         """
-        artifact = Artifact(Path(settings.artifact))
-        self._scorers = [artifact.load_scorer(group, threads=settings.threads) for group in settings.groups]
-        members = [member.name for scorer in self._scorers for member in scorer.members]
-        self._niches = Niches(artifact.joint, members, settings.weights)
+        self._scorers, self._niches = load_members(settings)
+        self._gate = WordGate.load(folder / GATE) if settings.look < 1 else None
         self._settings, self._folder, self._tell = settings, folder, tell
 
     def work(self, piece: Piece) -> PieceState:
@@ -121,47 +137,58 @@ class PieceWorker:
             else:
                 fresh[name] = row
         state.read += len(part)
-        self._tell(len(part) - len(fresh))
-        self._keep(fresh, held, state)
+        chosen = self._chosen(fresh)
+        state.passed_over += len(fresh) - len(chosen)
+        self._tell(len(part) - len(chosen))
+        self._keep(chosen, held, state)
 
-    def _keep(self, fresh: dict[str, Row], held: TopK, state: PieceState) -> None:
+    def _chosen(self, fresh: Mapping[str, Row]) -> list[_Read]:
+        """The texts that the members read: all, or those that the gate lets through."""
+        numbers = [uniform(name, self._settings.seed) for name in fresh]
+        gates = [1.0] * len(fresh)
+        if self._gate is not None and fresh:
+            gates = self._gate([row.text for row in fresh.values()]).tolist()
+        found = zip(fresh.items(), numbers, gates, strict=True)
+        return [_Read(name, row, u, g) for (name, row), u, g in found if u < g]
+
+    def _keep(self, chosen: Sequence[_Read], held: TopK, state: PieceState) -> None:
         """Scores texts, and offers those that may have a place."""
-        if not fresh:
+        if not chosen:
             return
-        placed = self._niches.place(self._scored(list(fresh.values())))
-        for niche in placed.niches:
-            state.seen[niche] = state.seen.get(niche, 0) + 1
-        keys = [uniform(name, self._settings.seed) for name in fresh] / placed.weights
+        placed = self._niches.place(self._scored([one.row.as_text() for one in chosen]))
         offered = []
-        for i, (name, row) in enumerate(fresh.items()):
-            niche, key = placed.niches[i], float(keys[i])
+        for i, one in enumerate(chosen):
+            niche, key = placed.niches[i], one.number / float(placed.weights[i])
+            state.seen[niche] = state.seen.get(niche, 0) + 1
+            state.stood_for[niche] = state.stood_for.get(niche, 0.0) + 1 / one.gate
             if key < held.cut(niche):
-                scores = dict(zip(self._niches.members, placed.probabilities[i].tolist(), strict=True))
-                offered.append(
-                    Kept(
-                        key=key,
-                        weight=float(placed.weights[i]),
-                        niche=niche,
-                        id=name,
-                        text=row.text,
-                        context=row.context,
-                        row_id=row.id,
-                        label=row.label,
-                        file=row.file,
-                        line=row.line,
-                        priority=float(placed.priorities[i]),
-                        members=scores,
-                        meta=_small(row),
-                    )
-                )
+                offered.append(self._kept(one, key, placed, i))
         held.add(offered)
 
-    def _scored(self, rows: Sequence[Row]) -> FloatArray:
-        texts = [row.as_text() for row in rows]
+    def _kept(self, one: _Read, key: float, placed: Placed, i: int) -> Kept:
+        row = one.row
+        return Kept(
+            key=key,
+            weight=float(placed.weights[i]),
+            gate=one.gate,
+            niche=placed.niches[i],
+            id=one.name,
+            text=row.text,
+            context=row.context,
+            row_id=row.id,
+            label=row.label,
+            file=row.file,
+            line=row.line,
+            priority=float(placed.priorities[i]),
+            members=dict(zip(self._niches.members, placed.probabilities[i].tolist(), strict=True)),
+            meta=_small(row),
+        )
+
+    def _scored(self, texts: Sequence[Text]) -> FloatArray:
         found = []
         for start in range(0, len(texts), _SLICE):
             part = texts[start : start + _SLICE]
-            found.append(np.hstack([scorer.score(part) for scorer in self._scorers]))
+            found.append(score(self._scorers, part))
             self._tell(len(part))
         return np.concatenate(found)
 
@@ -169,6 +196,24 @@ class PieceWorker:
         """Closes the members."""
         for scorer in self._scorers:
             scorer.close()
+
+
+def load_members(settings: BulkSettings) -> tuple[list[Scorer], Niches]:
+    """The members that read texts, and the niches that their scores make.
+
+    Raises:
+        ArtifactError: a member cannot be loaded.
+        InputError: the deployed member is not among them.
+    """
+    artifact = Artifact(Path(settings.artifact))
+    scorers = [artifact.load_scorer(group, threads=settings.threads) for group in settings.groups]
+    members = [member.name for scorer in scorers for member in scorer.members]
+    return scorers, Niches(artifact.joint, members, settings.weights)
+
+
+def score(scorers: Sequence[Scorer], texts: Sequence[Text]) -> FloatArray:
+    """P(yes), shape (len(texts), members)."""
+    return np.hstack([scorer.score(texts) for scorer in scorers])
 
 
 def empty(settings: BulkSettings) -> TopK:

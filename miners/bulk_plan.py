@@ -29,11 +29,12 @@ class BulkSettings(BaseModel):
     """All that the result of a piece depends on, beside the shard.
 
     Attributes:
-        task: name of the question.
+        task: name of the question, or its folder.
         artifact: folder of the members, readable wherever a piece is worked on.
         groups: member groups that read every text, in the artifact's order.
         versions: of their members, by name.
         keep: texts kept in all, at most.
+        look: share of the texts that the members read, about; below 1 a gate on words chooses, see `miners.bulk_gate`.
         seed: of everything drawn at random.
         weights: what makes a text worth an answer, as for a campaign.
         part_rows: rows after which a piece's state is written down, and within which repeats are scored once.
@@ -47,6 +48,7 @@ class BulkSettings(BaseModel):
     groups: tuple[str, ...] = Field(min_length=1)
     versions: dict[str, str]
     keep: int = Field(default=1000, ge=1, le=1_000_000)
+    look: float = Field(default=1.0, gt=0.0, le=1.0)
     seed: int = Field(default=0, ge=0)
     weights: Weights = Weights()
     part_rows: int = Field(default=4096, ge=1, le=1_000_000)

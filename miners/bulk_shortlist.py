@@ -44,9 +44,10 @@ class BulkReport(BaseModel):
         bad_examples: the first of them, "file:line: message".
         repeats: rows left out because the text was there before, as far as that was seen without a list of all texts.
         scored: texts that the cheap members read.
+        passed_over: texts that the gate left out; 0 where every text is read.
         broken: shards that could not be read to their end, and why.
         seen, kept: texts by niche: scored, and on the shortlist.
-        estimated: distinct texts by niche, estimated from what was kept.
+        stood_for: texts by niche that those scored stand for; more than were scored where a gate left some out.
         shortlist: the file.
         seconds: wall time of this call.
         rows_per_second: rows that this call read, over its wall time; 0 where all was there already.
@@ -61,10 +62,11 @@ class BulkReport(BaseModel):
     bad_examples: list[str] = Field(default_factory=list)
     repeats: int = 0
     scored: int = 0
+    passed_over: int = 0
     broken: dict[str, str] = Field(default_factory=dict)
     seen: dict[str, int] = Field(default_factory=dict)
     kept: dict[str, int] = Field(default_factory=dict)
-    estimated: dict[str, float] = Field(default_factory=dict)
+    stood_for: dict[str, float] = Field(default_factory=dict)
     shortlist: str = ""
     seconds: float = 0.0
     rows_per_second: float = 0.0
@@ -92,7 +94,10 @@ def join(folder: Path, pieces: Iterable[Piece], settings: BulkSettings, report: 
         report.bad_rows += state.bad
         report.bad_examples = [*report.bad_examples, *state.bad_examples][:EXAMPLES]
         report.repeats += state.repeats
+        report.passed_over += state.passed_over
         report.seen = dict(Counter(report.seen) + Counter(state.seen))
+        for niche, count in state.stood_for.items():
+            report.stood_for[niche] = report.stood_for.get(niche, 0.0) + count
         if state.problem:
             report.broken[piece.path] = state.problem
     report.scored = sum(report.seen.values())
@@ -105,8 +110,6 @@ def join(folder: Path, pieces: Iterable[Piece], settings: BulkSettings, report: 
     write_safely(folder / FILE, "".join(line + "\n" for line in lines))
     report.shortlist = str(folder / FILE)
     report.kept = dict(sorted(Counter(kept.niche for kept, _ in chosen).items()))
-    for kept, q in chosen:
-        report.estimated[kept.niche] = report.estimated.get(kept.niche, 0.0) + 1 / q
 
 
 def read_shortlist(path: Path) -> list[Shortlisted]:

@@ -30,6 +30,7 @@ class Kept(BaseModel):
     Attributes:
         key: u / w; the smallest are kept.
         weight: w, in (0, 1].
+        gate: g in (0, 1]: the text is read at all if u < g, see `miners.bulk_gate`; 1 where every text is.
         niche: where it competes.
         id: identity of the text.
         text, context: the text itself.
@@ -45,6 +46,7 @@ class Kept(BaseModel):
 
     key: float
     weight: float
+    gate: float = 1.0
     niche: str
     id: str
     text: str
@@ -150,6 +152,8 @@ def share_out(sizes: Mapping[str, int], keep: int) -> dict[str, int]:
 def drawn(held: TopK, keep: int) -> list[tuple[Kept, float]]:
     """The texts that are kept in the end, each with the probability with which it was.
 
+    A text is kept if u < g and u < w t, so with probability min(g, w t).
+
     Where a text stands in two niches, because its score lay on the edge between them, the first one by name counts.
     """
     places = share_out({niche: min(size, held.capacity) for niche, size in held.sizes().items()}, keep)
@@ -158,5 +162,5 @@ def drawn(held: TopK, keep: int) -> list[tuple[Kept, float]]:
         entries = held.niche(niche)
         threshold = entries[count].key if count < len(entries) else math.inf
         for entry in entries[:count]:
-            chosen.setdefault(entry.id, (entry, min(1.0, entry.weight * threshold)))
+            chosen.setdefault(entry.id, (entry, min(entry.gate, entry.weight * threshold)))
     return list(chosen.values())

@@ -125,11 +125,10 @@ def bulk_settings(state: RuntimeState, *, keep: int, seed: int | None) -> BulkSe
     from ensemble.tasks.task import load_task
     from miners.bulk_plan import BulkSettings
 
-    task = load_task(state.task).name
-    artifact = current_artifact(task)
+    artifact = current_artifact(load_task(state.task).name)
     groups = _cheap(artifact, state.expensive)
     return BulkSettings(
-        task=task,
+        task=state.task,
         artifact=str(artifact.path),
         groups=groups,
         versions={member.name: member.version for group in groups for member in artifact.members(group)},
@@ -239,11 +238,18 @@ def show_report(report: BulkReport) -> None:
         f"{f' ({report.rows_per_second:,.0f} rows/s)' if report.rows_per_second else ' (all read before)'}; "
         f"{report.scored:,} scored, {sum(report.kept.values()):,} kept"
     )
-    noted = {"repeated texts": report.repeats, "bad rows": report.bad_rows, "broken shards": len(report.broken)}
+    noted = {
+        "passed over by their words": report.passed_over,
+        "repeated texts": report.repeats,
+        "bad rows": report.bad_rows,
+        "broken shards": len(report.broken),
+    }
     if said := ", ".join(f"{count:,} {what}" for what, count in noted.items() if count):
         put(f"left out or noted: {said}")
     for niche, count in report.kept.items():
-        put(f"  {niche}: {count:,} kept of about {report.estimated[niche]:,.0f}")
+        there = f"about {report.stood_for[niche]:,.0f}" if report.passed_over else f"{report.seen[niche]:,}"
+        read = f" ({report.seen[niche]:,} read)" if report.passed_over else ""
+        put(f"  {niche}: {count:,} kept of {there}{read}")
     for example in report.bad_examples[:3]:
         say(printable(example))
     for path, why in list(report.broken.items())[:3]:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from bulk_corpus import settings, shard, texts
-from bulk_driver import PIECE_BYTES
 from ray_cluster import running_cluster
 
 from miners.bulk_piece import PieceWorker
@@ -18,6 +17,8 @@ from miners.bulk_plan import BulkSettings, make_plan
 from miners.bulk_shortlist import BulkReport, join
 
 pytestmark = pytest.mark.service
+
+PIECE_BYTES = 60_000
 
 DRIVER = Path(__file__).resolve().parents[1] / "support" / "bulk_driver.py"
 
@@ -54,7 +55,8 @@ def _undisturbed(folder: Path, chosen: BulkSettings, corpus: list[Path]) -> byte
 
 
 def _started(cluster, chosen, folder, corpus):
-    command = [sys.executable, str(DRIVER), cluster.address, chosen.model_dump_json(), str(folder), *map(str, corpus)]
+    command = [sys.executable, str(DRIVER), cluster.address, chosen.model_dump_json(), str(folder)]
+    command += [str(PIECE_BYTES), *map(str, corpus)]
     root = str(DRIVER.parents[2])
     environment = {**cluster.environment, "HUNGJURY_HOME": os.environ["HUNGJURY_HOME"], "PYTHONPATH": root}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

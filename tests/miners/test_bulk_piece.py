@@ -78,7 +78,9 @@ def test_weighted_by_their_probabilities_the_kept_stand_for_the_corpus(tmp_path)
         report = _run(tmp_path / str(seed), chosen.model_copy(update={"seed": seed}), [path])
         listed = read_shortlist(tmp_path / str(seed) / "shortlist.jsonl")
         found.append(sum(1 / one.probability for one in listed if "bled" in one.kept.text))
-        sizes.append([report.estimated.get(niche, 0.0) for niche in sorted(report.seen)])
+        sizes.append(
+            [sum(1 / one.probability for one in listed if one.kept.niche == niche) for niche in sorted(report.seen)]
+        )
     truth = [report.seen[niche] for niche in sorted(report.seen)]
     assert len(truth) >= 4
     assert abs(np.mean(found) - sum("bled" in text for text in rows)) < 4 * np.std(found) / np.sqrt(40)

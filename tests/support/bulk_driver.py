@@ -1,4 +1,5 @@
-"""A bulk run as a program of its own, so that a test can kill it: `bulk_driver.py ADDRESS SETTINGS FOLDER SHARD...`.
+"""A bulk run as a program of its own, so that it can be killed:
+`bulk_driver.py ADDRESS SETTINGS FOLDER PIECE_BYTES SHARD...`.
 
 Prints the report as JSON.
 """
@@ -13,14 +14,12 @@ import ray
 from miners.bulk import run_bulk
 from miners.bulk_plan import BulkSettings, make_plan
 
-PIECE_BYTES = 60_000
 
-
-def main(address: str, settings: str, folder: str, *shards: str) -> None:
+def main(address: str, settings: str, folder: str, piece_bytes: str, *shards: str) -> None:
     """Joins the cluster, runs, leaves."""
     ray.init(address=address, log_to_driver=False, logging_level=40)
     chosen = BulkSettings.model_validate_json(settings)
-    plan = make_plan([Path(one) for one in shards], chosen, piece_bytes=PIECE_BYTES)
+    plan = make_plan([Path(one) for one in shards], chosen, piece_bytes=int(piece_bytes))
     report = run_bulk(plan, chosen, Path(folder), processes=2)
     print(report.model_dump_json())
 
