@@ -1,11 +1,11 @@
 """Deciding by its words alone, a hundred times as fast, whether the cheap members read a text at all.
 
 The gate is fitted to the corpus itself: the members score a pilot of it (and labelled rows of the task, for words that
-are rare), and a logistic regression on hashed words learns which are among the tenth of highest priority. A text with
-number u (see `miners.bulk_topk.uniform`) is read if u < g, where g in (0, 1] grows with the probability of that and
-never falls below a floor. So g is the exact probability that a text is read (Poisson sampling), nothing is invisible,
-and because the same u decides what is kept, a kept text counts as drawn with probability min(g, w t): it has to pass
-both.
+are rare), and a ridge regression on hashed words foretells the logit of the priority that they give. A text with number
+u (see `miners.bulk_topk.uniform`) is read if u < g, where g in (0, 1] grows with the probability that the text is among
+the tenth of highest priority (by the foretold value and the spread of the errors), and never falls below a floor. So g
+is the exact probability that a text is read (Poisson sampling), nothing is invisible, and because the same u decides
+what is kept, a kept text counts as drawn with probability min(g, w t): it has to pass both.
 
 What the gate costs is measured and not guessed: texts read with probability g stand for 1/g of their kind, so that
 every run estimates how many texts of each niche it passed over.
@@ -15,16 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+from scipy.special import ndtr
 
+from ensemble.calibration import logit
 from ensemble.scorer import FloatArray
 from miners.errors import CampaignError
-
-BoolArray: TypeAlias = NDArray[np.bool_]
 
 FILE = "gate.npz"
 
@@ -35,35 +33,37 @@ _FLOOR = 0.25
 _TOP = 0.9
 """Quantile of the pilot's priorities from which a text is worth finding."""
 
-_FOLDS, _STRENGTH = 5, 10.0
+_FOLDS, _RIDGE = 5, 1.0
+
+_DOUBT = 0.01
+"""No text is foretold to be worth less: how far below it another lies is guesswork."""
+
+_LEAST_SPREAD = 1e-3
+"""Of the errors, in logits: a corpus on which all texts are alike has none."""
 
 
 class WordGate:
-    """Probability with which a text is read, from its words.
-
-    Attributes:
-        look: share of the pilot that is read, in (0, 1].
-    """
+    """Probability with which a text is read, from its words."""
 
     def __init__(self, coefficients: FloatArray, intercept: float, factor: float, look: float) -> None:
         """Takes a fit.
 
         Args:
-            coefficients: by hashed word, shape (2 ** 17,).
-            intercept: of the logistic regression.
+            coefficients: by hashed word, shape (2 ** 17,), in standard deviations of the error.
+            intercept: distance from the priority that is worth finding, as above.
             factor: probability of being read over that of being worth it, where neither floor nor 1 cuts it off.
-            look: see the class.
+            look: share of the texts to be read, in (0, 1].
         """
-        self._coefficients, self._intercept, self._factor, self.look = coefficients, intercept, factor, look
+        self._coefficients, self._intercept, self._factor, self._look = coefficients, intercept, factor, look
 
     def __call__(self, texts: Sequence[str]) -> FloatArray:
         """Shape (len(texts),), in (0, 1]."""
-        expected = _expected(hashed(texts) @ self._coefficients + self._intercept)
-        return read_probability(expected, self._factor, self.look)
+        worth = ndtr(hashed(texts) @ self._coefficients + self._intercept)
+        return read_probability(worth, self._factor, self._look)
 
     def save(self, path: Path) -> None:
         """Writes it down."""
-        np.savez(path, coefficients=self._coefficients, intercept=self._intercept, factor=self._factor, look=self.look)
+        np.savez(path, coefficients=self._coefficients, intercept=self._intercept, factor=self._factor, look=self._look)
 
     @classmethod
     def load(cls, path: Path) -> WordGate:
@@ -91,30 +91,25 @@ def fit_gate(
     """Fits the gate so that about `look` of texts like the pilot are read.
 
     Args:
-        pilot: texts of the corpus, of no choice but chance or place.
+        pilot: texts of the corpus, of no choice but chance or place; at least one.
         priorities: what the members give them, shape (len(pilot),), in [0, 1].
         look: share to be read, in (0, 1].
         more: other texts to learn words from; they do not count for the share.
         more_priorities: theirs.
     """
-    texts = [*pilot, *more]
-    given = np.concatenate([priorities, np.zeros(0) if more_priorities is None else more_priorities])
-    known = given >= np.quantile(priorities, _TOP)
-    words = hashed(texts)
-    folds = np.arange(len(texts)) % _FOLDS
-    unseen = np.empty(
-        len(texts)
-    )  # what a fit without the text expects of it: within its own fit the share is too small
-    for fold in range(_FOLDS):
-        coefficients, intercept = _regressed(words[folds != fold], known[folds != fold])
-        unseen[folds == fold] = _expected(words[folds == fold] @ coefficients + intercept)
+    known = logit(np.concatenate([priorities, np.zeros(0) if more_priorities is None else more_priorities]))
+    words, here = hashed([*pilot, *more]), slice(len(pilot))
+    unseen = _unseen(words, known)
+    spread = max(_LEAST_SPREAD, float(np.std((known - unseen)[here])))
+    cut = float(np.quantile(known[here], _TOP))
     coefficients, intercept = _regressed(words, known)
-    return WordGate(coefficients, intercept, _factor(unseen[: len(pilot)], look), look)
+    factor = _factor(ndtr((unseen[here] - cut) / spread), look)
+    return WordGate(coefficients / spread, (intercept - cut) / spread, factor, look)
 
 
-def read_probability(expected: FloatArray, factor: float, look: float) -> FloatArray:
+def read_probability(worth: FloatArray, factor: float, look: float) -> FloatArray:
     """Probability of being read, shape (n,): that of being worth it times a factor, between a floor and 1."""
-    return np.asarray(np.clip(factor * expected, _FLOOR * look, 1.0), dtype=np.float64)
+    return np.asarray(np.clip(factor * (worth + _DOUBT), _FLOOR * look, 1.0), dtype=np.float64)
 
 
 def hashed(texts: Sequence[str]) -> csr_matrix:
@@ -125,24 +120,29 @@ def hashed(texts: Sequence[str]) -> csr_matrix:
     return csr_matrix(vectorizer.transform(list(texts)))
 
 
-def _expected(score: FloatArray) -> FloatArray:
-    return np.asarray(1 / (1 + np.exp(-np.clip(score, -40, 40))), dtype=np.float64)
+def _unseen(words: csr_matrix, known: FloatArray) -> FloatArray:
+    """What fits without a text foretell of it, shape (n,): within its own fit the errors look too small."""
+    folds, result = np.arange(len(known)) % _FOLDS, np.full(len(known), known.mean())
+    for fold in np.unique(folds):
+        inside = folds == fold
+        if not inside.all():
+            coefficients, intercept = _regressed(words[~inside], known[~inside])
+            result[inside] = words[inside] @ coefficients + intercept
+    return result
 
 
-def _regressed(words: csr_matrix, worth: BoolArray) -> tuple[FloatArray, float]:
-    """Coefficients by word, and intercept; where all texts are alike, no word tells anything."""
-    from sklearn.linear_model import LogisticRegression
+def _regressed(words: csr_matrix, known: FloatArray) -> tuple[FloatArray, float]:
+    """Coefficients by word, and intercept."""
+    from sklearn.linear_model import Ridge
 
-    if worth.all() or not worth.any():
-        return np.zeros(words.shape[1]), 0.0
-    model = LogisticRegression(C=_STRENGTH, max_iter=200).fit(words, worth)
-    return np.asarray(model.coef_[0], dtype=np.float64), float(model.intercept_[0])
+    model = Ridge(alpha=_RIDGE, solver="sparse_cg").fit(words, known)
+    return np.asarray(model.coef_, dtype=np.float64), float(model.intercept_)
 
 
-def _factor(expected: FloatArray, look: float) -> float:
+def _factor(worth: FloatArray, look: float) -> float:
     """The factor with which the mean probability over these texts is `look`, by bisection."""
-    low, high = 0.0, 1 / max(float(expected.min()), 1e-9)
+    low, high = 0.0, 1 / _DOUBT
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (low, middle) if read_probability(expected, middle, look).mean() > look else (middle, high)
+        low, high = (low, middle) if read_probability(worth, middle, look).mean() > look else (middle, high)
     return high

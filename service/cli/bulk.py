@@ -31,6 +31,7 @@ def mine_bulk(
     inputs: Sequence[str],
     *,
     keep: int | None,
+    look: float | None,
     budget: int | None,
     queue: int | None,
     seed: int | None,
@@ -51,7 +52,7 @@ def mine_bulk(
 
     members = len(current_artifact(load_task(state.task).name).joint.members)
     kept = _affordable(keep, budget, members, state.mining.budget_texts)
-    settings = bulk_settings(state, keep=kept, seed=seed)
+    settings = bulk_settings(state, keep=kept, look=look, seed=seed)
     spec = campaign_spec(
         state,
         [],
@@ -110,12 +111,13 @@ def bulk_folder(name: str) -> Path:
     return home() / "bulk" / safe
 
 
-def bulk_settings(state: RuntimeState, *, keep: int, seed: int | None) -> BulkSettings:
+def bulk_settings(state: RuntimeState, *, keep: int, look: float | None, seed: int | None) -> BulkSettings:
     """Which members read every text, and how much is kept.
 
     Args:
         state: of the running service.
         keep: texts kept in all.
+        look: share of the texts that are read; None = all.
         seed: None = as campaigns are told.
 
     Raises:
@@ -133,6 +135,7 @@ def bulk_settings(state: RuntimeState, *, keep: int, seed: int | None) -> BulkSe
         groups=groups,
         versions={member.name: member.version for group in groups for member in artifact.members(group)},
         keep=keep,
+        look=1.0 if look is None else look,
         seed=state.mining.seed if seed is None else seed,
     )
 

@@ -48,6 +48,12 @@ def mine(
     keep: Annotated[
         int | None, typer.Option("--keep", min=1, help="With --bulk: texts kept for the whole panel.")
     ] = None,
+    look: Annotated[
+        float | None,
+        typer.Option(
+            "--look", min=0.001, max=1.0, help="With --bulk: share of the texts to read; the rest by their words alone."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run a mining campaign on the running service. Without --input: completions and rewrites.
@@ -59,14 +65,16 @@ def mine(
     from service.runtime_state import require_running
 
     state, name = require_running(), name or new_name()
-    if keep is not None and not bulk:
-        raise InputError("needs --bulk", field="--keep")
+    for option, given in (("--keep", keep), ("--look", look)):
+        if given is not None and not bulk:
+            raise InputError("needs --bulk", field=option)
     if bulk:
         mine_bulk(
             state,
             name,
             [str(path) for path in files or []],
             keep=keep,
+            look=look,
             budget=budget,
             queue=queue,
             seed=seed,

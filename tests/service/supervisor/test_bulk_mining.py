@@ -63,7 +63,7 @@ def test_ctrl_c_says_how_to_go_on(service, corpus):
         time.sleep(1)
         running.send_signal(signal.SIGINT)
         said = running.stderr.read()
-        assert running.wait(60) == 1
+        assert running.wait(60) == 130
     assert "go on with the same command and --name stopped" in said
     assert service.call(*arguments).returncode == 0
 
