@@ -30,12 +30,11 @@ def test_about_the_share_is_read_that_was_asked_for(look):
 
 
 def test_texts_worth_finding_are_likelier_to_be_read():
-    """A fifth of the texts read holds most of those whose words speak for them."""
+    """Texts whose words speak for them are read more than twice as often as the others."""
     pilot, other = texts(1500), texts(1500, 1)
     chances = fit_gate(pilot, _priorities(pilot), 0.5)(other)
     worth = np.array(["bled" in text for text in other])
-    assert chances[worth].mean() > 0.85
-    assert chances[~worth].mean() < 0.3
+    assert chances[worth].mean() > 2 * chances[~worth].mean()
 
 
 def test_a_corpus_on_which_all_texts_are_alike_is_read_evenly():
