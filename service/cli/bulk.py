@@ -7,7 +7,9 @@ import re
 import sys
 from contextlib import contextmanager, redirect_stdout
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from service.cli.output import bar, printable, put, put_json, say, seconds
 
@@ -19,7 +21,19 @@ if TYPE_CHECKING:
     from miners.bulk_plan import BulkSettings, Plan
     from miners.bulk_shortlist import BulkReport
     from miners.campaign_spec import CampaignSpec
+    from service.cli.mine import CampaignOptions
     from service.runtime_state import RuntimeState
+
+Bulk = Annotated[
+    bool, typer.Option("--bulk", help="With --input: let the cheap members read it all first; for large corpora.")
+]
+Keep = Annotated[int | None, typer.Option("--keep", min=1, help="With --bulk: texts kept for the whole panel.")]
+Look = Annotated[
+    float | None,
+    typer.Option(
+        "--look", min=0.001, max=1.0, help="With --bulk: share of the texts to read; the rest is judged by its words."
+    ),
+]
 
 _PLAIN_NAME = re.compile(r"[\w-][\w.-]{0,80}")
 _SETTINGS = "settings.json"
@@ -32,11 +46,7 @@ def mine_bulk(
     *,
     keep: int | None,
     look: float | None,
-    budget: int | None,
-    queue: int | None,
-    seed: int | None,
-    answers: int | None,
-    generated: bool,
+    asked: CampaignOptions,
     as_json: bool,
 ) -> None:
     """Reads the shards, then runs the campaign on the shortlist; both go on under the same name.
@@ -51,18 +61,10 @@ def mine_bulk(
     from service.cli.mine import campaign_spec, run_campaign, show_summary, show_top
 
     members = len(current_artifact(load_task(state.task).name).joint.members)
-    kept = _affordable(keep, budget, members, state.mining.budget_texts)
-    settings = bulk_settings(state, keep=kept, look=look, seed=seed)
-    spec = campaign_spec(
-        state,
-        [],
-        budget=budget or max(kept * members, 8),
-        queue=queue,
-        seed=seed,
-        answers=answers,
-        generated=generated,
-        shortlist=bulk_folder(name) / FILE,
-    )
+    kept = _affordable(keep, asked["budget"], members, state.mining.budget_texts)
+    settings = bulk_settings(state, keep=kept, look=look, seed=asked["seed"])
+    paid: CampaignOptions = {**asked, "budget": asked["budget"] or max(kept * members, 8)}
+    spec = campaign_spec(state, [], shortlist=bulk_folder(name) / FILE, **paid)
     check_name(name, spec)
     report = run(state, name, inputs, settings)
     if not as_json:
@@ -73,6 +75,19 @@ def mine_bulk(
     else:
         show_summary(summary)
         show_top()
+
+
+def refuse_without_bulk(*, keep: int | None, look: float | None) -> None:
+    """Refuses options that mean nothing without `--bulk`.
+
+    Raises:
+        InputError: one of them is given.
+    """
+    from ensemble.errors import InputError
+
+    for option, given in (("--keep", keep), ("--look", look)):
+        if given is not None:
+            raise InputError("needs --bulk", field=option)
 
 
 def _affordable(keep: int | None, budget: int | None, members: int, texts: int) -> int:
@@ -226,7 +241,7 @@ def _quiet() -> Iterator[None]:
     """Ray Data tells of every execution, and Ray of dead processes, on standard output, where the result belongs."""
     logger = logging.getLogger("ray.data")
     before = logger.level
-    logger.setLevel(logging.WARNING)
+    logger.setLevel(logging.ERROR)
     try:
         with redirect_stdout(sys.stderr):
             yield

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
+from service.cli.bulk import Bulk, Keep, Look, mine_bulk, refuse_without_bulk
 from service.cli.data import open_queue, show_items
 from service.cli.output import Json, bar, printable, put, put_json, say, seconds
 
@@ -19,6 +20,16 @@ TOP = 10
 
 GENERATED = ("completions", "rewrite")
 """Kinds of sources that need no file."""
+
+
+class CampaignOptions(TypedDict):
+    """What a command line may say of a campaign; None leaves it to the service's settings."""
+
+    budget: int | None
+    queue: int | None
+    seed: int | None
+    answers: int | None
+    generated: bool
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,50 +53,24 @@ def mine(
     generated: Annotated[
         bool, typer.Option("--with-generated", help="With --input: also completions and rewrites.")
     ] = False,
-    bulk: Annotated[
-        bool, typer.Option("--bulk", help="With --input: let the cheap members read it all first; for large corpora.")
-    ] = False,
-    keep: Annotated[
-        int | None, typer.Option("--keep", min=1, help="With --bulk: texts kept for the whole panel.")
-    ] = None,
-    look: Annotated[
-        float | None,
-        typer.Option(
-            "--look", min=0.001, max=1.0, help="With --bulk: share of the texts to read; the rest by their words alone."
-        ),
-    ] = None,
+    bulk: Bulk = False,
+    keep: Keep = None,
+    look: Look = None,
     as_json: Json = False,
 ) -> None:
     """Run a mining campaign on the running service. Without --input: completions and rewrites.
 
     Ctrl-C leaves the campaign running in the service.
     """
-    from ensemble.errors import InputError
-    from service.cli.bulk import mine_bulk
     from service.runtime_state import require_running
 
     state, name = require_running(), name or new_name()
-    for option, given in (("--keep", keep), ("--look", look)):
-        if given is not None and not bulk:
-            raise InputError("needs --bulk", field=option)
+    asked = CampaignOptions(budget=budget, queue=queue, seed=seed, answers=answers, generated=generated)
     if bulk:
-        mine_bulk(
-            state,
-            name,
-            [str(path) for path in files or []],
-            keep=keep,
-            look=look,
-            budget=budget,
-            queue=queue,
-            seed=seed,
-            answers=answers,
-            generated=generated,
-            as_json=as_json,
-        )
+        mine_bulk(state, name, [str(path) for path in files or []], keep=keep, look=look, asked=asked, as_json=as_json)
         return
-    spec = campaign_spec(
-        state, files or [], budget=budget, queue=queue, seed=seed, answers=answers, generated=generated
-    )
+    refuse_without_bulk(keep=keep, look=look)
+    spec = campaign_spec(state, files or [], **asked)
     summary = run_campaign(name, spec)
     if as_json:
         put_json(summary.model_dump(mode="json"))
