@@ -180,7 +180,7 @@ def run(state: RuntimeState, name: str, inputs: Sequence[str], settings: BulkSet
     from miners.bulk_plan import find_shards
 
     if not inputs:
-        raise InputError("--bulk reads files, folders or patterns; name them with --input", field="--input")
+        raise InputError("must name files, folders or patterns for --bulk to read", field="--input")
     folder = bulk_folder(name)
     shards = find_shards(inputs)
     begin(folder, name, settings)

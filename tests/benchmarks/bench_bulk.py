@@ -116,7 +116,7 @@ def test_rows_a_second_memory_and_resumption(root, chosen, free_port, tmp_path):
     for rows in SIZES:
         with (
             tempfile.TemporaryDirectory(prefix="hj-bulk-") as place,
-            running_cluster({}, free_port, tmp_path / "ray.txt") as cluster,
+            running_cluster({"RAY_worker_niceness": "0"}, free_port, tmp_path / "ray.txt") as cluster,
         ):
             folder = Path(place)
             shards = write_shards(folder, passages, rows)
