@@ -29,6 +29,9 @@ from miners.bulk_plan import BulkSettings, Piece, Plan
 from miners.bulk_shortlist import BulkReport, join
 from miners.errors import CampaignError
 
+BACKGROUND = 15
+"""Niceness of the actors beside those who serve: whoever waits for a verdict comes first."""
+
 _LOOK_SECONDS = 0.5
 _WHOLE = 1.0
 """CPUs of a process that has a core of its own."""
@@ -37,7 +40,8 @@ _WHOLE = 1.0
 class PieceReader:
     """What Ray Data keeps in an actor: loads the members once, works on the pieces it is given."""
 
-    def __init__(self, settings: str, folder: str) -> None:
+    def __init__(self, settings: str, folder: str, niceness: int) -> None:
+        os.nice(niceness)
         self._done = 0
         self._note = Path(folder) / "progress" / f"{socket.gethostname()}-{os.getpid()}"
         self._worker = PieceWorker(BulkSettings.model_validate_json(settings), Path(folder), self._tell)
@@ -58,6 +62,7 @@ def run_bulk(
     folder: Path,
     *,
     processes: int | None = None,
+    niceness: int = BACKGROUND,
     progress: Callable[[int], None] = lambda _: None,
 ) -> BulkReport:
     """Brings every piece to its end and joins them. Call from a program that is connected to Ray.
@@ -69,6 +74,7 @@ def run_bulk(
         settings: how.
         folder: of the run; takes what is finished.
         processes: actors at most; None = as many as there are free CPUs in the cluster.
+        niceness: added to that of the actors.
         progress: told rows done so far, also those of earlier calls.
 
     Raises:
@@ -80,7 +86,7 @@ def run_bulk(
         if waiting and settings.look < 1:
             _fit_gate(plan, settings, folder)
         if waiting:
-            _work(waiting, settings, folder, processes)
+            _work(waiting, settings, folder, processes, niceness)
     report = BulkReport(shards=plan.shards, pieces=len(plan.pieces))
     join(folder, plan.pieces, settings, report)
     report.seconds = time.monotonic() - began
@@ -94,7 +100,7 @@ def _left(plan: Plan, folder: Path) -> tuple[list[Piece], int]:
     return [piece for piece, state in states if not state.done], sum(state.read for _, state in states)
 
 
-def _work(pieces: list[Piece], settings: BulkSettings, folder: Path, processes: int | None) -> None:
+def _work(pieces: list[Piece], settings: BulkSettings, folder: Path, processes: int | None, niceness: int) -> None:
     import ray.data
     from ray.data import ActorPoolStrategy, DataContext
 
@@ -105,7 +111,7 @@ def _work(pieces: list[Piece], settings: BulkSettings, folder: Path, processes: 
     names = [{"piece": json.dumps(asdict(piece))} for piece in pieces]
     done = ray.data.from_items(names, override_num_blocks=len(names)).map_batches(
         PieceReader,
-        fn_constructor_args=(settings.model_dump_json(), str(folder)),
+        fn_constructor_args=(settings.model_dump_json(), str(folder), niceness),
         batch_size=1,
         batch_format="numpy",
         compute=ActorPoolStrategy(min_size=1, max_size=most, max_tasks_in_flight_per_actor=1),

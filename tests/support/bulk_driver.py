@@ -20,7 +20,7 @@ def main(address: str, settings: str, folder: str, piece_bytes: str, *shards: st
     ray.init(address=address, log_to_driver=False, logging_level=40)
     chosen = BulkSettings.model_validate_json(settings)
     plan = make_plan([Path(one) for one in shards], chosen, piece_bytes=int(piece_bytes))
-    report = run_bulk(plan, chosen, Path(folder), processes=2)
+    report = run_bulk(plan, chosen, Path(folder), processes=2, niceness=0)
     print(report.model_dump_json())
 
 
