@@ -128,7 +128,7 @@ def _fit_gate(plan: Plan, settings: BulkSettings, folder: Path) -> None:
     """Fits the gate in a process of its own, which gives its memory back."""
     cpus = _pool(1, 1)[1]
     try:
-        ray.get(ray.remote(make_gate).options(num_cpus=cpus, max_calls=1).remote(settings, plan.pieces, folder))
+        ray.get(ray.remote(num_cpus=cpus, max_calls=1)(make_gate).remote(settings, plan.pieces, folder))
     except RayError as error:
         raise CampaignError(f"the gate cannot be fitted: {_cause(error)}") from error
 

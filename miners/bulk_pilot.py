@@ -18,8 +18,8 @@ from miners.bulk_gate import FILE, fit_gate
 from miners.bulk_piece import load_members, score
 from miners.bulk_plan import BulkSettings, Piece
 
-TEXTS = 4096
-"""Size of the pilot, and of the task's rows beside it, at most."""
+LEAST, MOST, SHARE = 256, 4096, 0.05
+"""Size of the pilot: a share of the corpus, between two numbers; as many of the task's rows at most stand beside it."""
 
 _PLACES = 64
 """Pieces that the pilot is read from, evenly over the corpus."""
@@ -35,7 +35,8 @@ def make_gate(settings: BulkSettings, pieces: Sequence[Piece], folder: Path) -> 
     if path.is_file():
         return
     scorers, niches = load_members(settings)
-    pilot, more = pilot_texts(pieces, TEXTS), _labelled(settings.task)
+    count = min(MOST, max(LEAST, round(SHARE * sum(piece.span.rows for piece in pieces))))
+    pilot, more = pilot_texts(pieces, count), _labelled(settings.task, count)
     priorities = niches.place(score(scorers, [*pilot, *more])).priorities if pilot or more else np.zeros(0)
     here = len(pilot) or len(more)  # a corpus without a readable row is refused later, by the run itself
     texts = [text.text for text in [*pilot, *more]]
@@ -67,8 +68,8 @@ def _texts(piece: Piece) -> Iterator[Text]:
         return
 
 
-def _labelled(task: str) -> list[Text]:
+def _labelled(task: str, count: int) -> list[Text]:
     """Rows of the task that words can be learnt from, evenly over their order."""
     rows = load_task(task).rows("train")
-    step = max(1, -(-len(rows) // TEXTS))
+    step = max(1, -(-len(rows) // count))
     return [Text(row.text, row.context) for row in rows[::step]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 from contextlib import contextmanager, redirect_stdout
@@ -36,7 +37,7 @@ Look = Annotated[
 ]
 
 _PLAIN_NAME = re.compile(r"[\w-][\w.-]{0,80}")
-_SETTINGS = "settings.json"
+_SETTINGS, _LOG = "settings.json", "ray.log"
 
 
 def mine_bulk(
@@ -109,11 +110,13 @@ def check_name(name: str, spec: CampaignSpec) -> None:
     Raises:
         CampaignError: it belongs to a campaign with another spec.
     """
+    from miners.campaign_spec import CampaignSpec
     from miners.errors import CampaignError
     from service.supervisor.store import open_store
 
     with open_store() as store:
-        taken = name in store.campaigns.names() and store.campaigns.spec(name) != spec.model_dump(mode="json")
+        campaigns = store.campaigns
+        taken = name in campaigns.names() and CampaignSpec.model_validate(campaigns.spec(name)) != spec
     if taken:
         raise CampaignError(f"campaign {name!r} exists with other settings; choose another --name")
 
@@ -177,6 +180,7 @@ def run(state: RuntimeState, name: str, inputs: Sequence[str], settings: BulkSet
         CampaignError: the name was begun with other settings, or the run fails.
     """
     from ensemble.errors import InputError
+    from miners.bulk_gate import FILE as GATE
     from miners.bulk_plan import find_shards
 
     if not inputs:
@@ -187,6 +191,8 @@ def run(state: RuntimeState, name: str, inputs: Sequence[str], settings: BulkSet
     plan = _looked_at(shards, settings)
     members = ", ".join(settings.versions)
     say(f"bulk run {printable(name)}: {plan.shards:,} shards, {plan.rows:,} rows, read by {members}")
+    if settings.look < 1 and not (folder / GATE).is_file():
+        say("the gate on words is fitted first, to some thousand texts")
     try:
         report = _read(state, plan, settings, folder)
     except KeyboardInterrupt:
@@ -227,7 +233,7 @@ def _read(state: RuntimeState, plan: Plan, settings: BulkSettings, folder: Path)
     from ensemble.home import home
     from service.supervisor.cluster import joined
 
-    with joined(state.ray, home()), _quiet():
+    with _quiet(folder / _LOG), joined(state.ray, home()):
         from miners.bulk import run_bulk
 
         with bar("reading", float(plan.rows or 1)) as tell:
@@ -237,16 +243,26 @@ def _read(state: RuntimeState, plan: Plan, settings: BulkSettings, folder: Path)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Ray Data tells of every execution, and Ray of dead processes, on standard output, where the result belongs."""
+def _quiet(log: Path) -> Iterator[None]:
+    """Leaves the terminal to the progress bar, and standard output to the result.
+
+    Ray Data tells of every execution, Ray of dead processes, on standard output; and Ray's core writes past Python into
+    the stream of errors, which goes into a file meanwhile.
+    """
     logger = logging.getLogger("ray.data")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with redirect_stdout(sys.stderr):
-            yield
-    finally:
-        logger.setLevel(before)
+    level, before = logger.level, sys.stderr
+    before.flush()
+    with log.open("ab") as file, os.fdopen(os.dup(2), "w", buffering=1) as shown:
+        os.dup2(file.fileno(), 2)
+        sys.stderr = shown
+        logger.setLevel(logging.ERROR)
+        try:
+            with redirect_stdout(shown):
+                yield
+        finally:
+            os.dup2(shown.fileno(), 2)
+            sys.stderr = before
+            logger.setLevel(level)
 
 
 def show_report(report: BulkReport) -> None:

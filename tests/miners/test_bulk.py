@@ -12,7 +12,9 @@ import pytest
 from bulk_corpus import settings, shard, texts
 from ray_cluster import running_cluster
 
+from miners.bulk_gate import FILE as GATE
 from miners.bulk_piece import PieceWorker
+from miners.bulk_pilot import make_gate
 from miners.bulk_plan import BulkSettings, make_plan
 from miners.bulk_shortlist import BulkReport, join
 
@@ -105,6 +107,17 @@ def test_a_killed_actor_is_replaced(cluster, corpus, tmp_path, wait_until):
     assert after - before
     assert report.rows == 9_050
     assert (folder / "shortlist.jsonl").read_bytes() == _undisturbed(tmp_path / "whole", chosen, corpus)
+
+
+def test_a_run_behind_a_gate_fits_it_first(cluster, corpus, tmp_path):
+    """With a share to look at, the gate is fitted in the cluster, and the result is that of the run without Ray."""
+    chosen = settings(part_rows=500, look=0.2)
+    report = _ended(_started(cluster, chosen, tmp_path / "run", corpus))
+    make_gate(chosen, _plan(corpus, chosen).pieces, tmp_path / "whole")
+    whole = _undisturbed(tmp_path / "whole", chosen, corpus)
+    assert (tmp_path / "run" / "shortlist.jsonl").read_bytes() == whole
+    assert (tmp_path / "run" / GATE).read_bytes() == (tmp_path / "whole" / GATE).read_bytes()
+    assert 0.1 < report.scored / report.rows < 0.35
 
 
 def test_members_that_cannot_be_loaded_are_named(cluster, corpus, tmp_path):

@@ -76,7 +76,7 @@ def _run(folder, chosen, path):
 
 def test_a_run_behind_a_gate_stands_for_the_whole_corpus(tmp_path, monkeypatch):
     """It reads about the share, and over 30 seeds its weighted counts, read and kept, average to the truth."""
-    monkeypatch.setattr("miners.bulk_pilot.TEXTS", 200)
+    monkeypatch.setattr("miners.bulk_pilot.LEAST", 200)
     rows = texts(900)
     path, chosen = shard(tmp_path / "a.jsonl", rows), settings(look=0.3, part_rows=300)
     found, stood = [], []
