@@ -17,7 +17,7 @@ from typing import IO, Any, cast
 
 from ensemble.errors import InputError
 from ensemble.row_formats import Found, batch_records, parse_json, read_lines
-from ensemble.rows import BadRow, Row, checked, format_of, read_rows
+from ensemble.rows import BadRow, Row, checked, look_at, read_rows
 
 _CHUNK = 1 << 20
 _PARQUET_BATCH = 256
@@ -49,7 +49,7 @@ def cut(path: Path, most_bytes: int) -> list[Span]:
         InputError: it cannot be read, or is no file of its format.
     """
     try:
-        compressed, chosen = format_of(path)
+        compressed, chosen = look_at(path)
         if chosen == "parquet" and not compressed:
             return _cut_groups(path, most_bytes)
         if chosen == "jsonl" and not compressed:

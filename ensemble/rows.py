@@ -20,7 +20,7 @@ from ensemble.errors import InputError
 from ensemble.row_checks import Row, check_row
 from ensemble.row_formats import Format, Found, parse_json, parse_text, read_csv, read_lines, read_parquet
 
-__all__ = ["BadRow", "Format", "Row", "RowReader", "Source", "checked", "format_of", "read_rows", "sniff"]
+__all__ = ["BadRow", "Format", "Row", "RowReader", "Source", "checked", "look_at", "read_rows", "sniff"]
 
 Source: TypeAlias = str | Path
 """A path, or "-" for standard input."""
@@ -91,7 +91,7 @@ def sniff(head: bytes) -> Format:
     return "csv" if "text" in columns and (len(columns) > 1 or head.count(b"\n") > 1) else "text"
 
 
-def format_of(path: Path) -> tuple[bool, Format]:
+def look_at(path: Path) -> tuple[bool, Format]:
     """Whether a file is compressed, and how it is read: by its suffix, else by its first bytes.
 
     Raises:
