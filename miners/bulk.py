@@ -73,7 +73,7 @@ def run_bulk(
         plan: what to read.
         settings: how.
         folder: of the run; takes what is finished.
-        processes: actors at most; None = as many as there are free CPUs in the cluster.
+        processes: actors; None = as many as there are free CPUs in the cluster.
         niceness: added to that of the actors.
         progress: told rows done so far, also those of earlier calls.
 
@@ -114,7 +114,7 @@ def _work(pieces: list[Piece], settings: BulkSettings, folder: Path, processes: 
         fn_constructor_args=(settings.model_dump_json(), str(folder), niceness),
         batch_size=1,
         batch_format="numpy",
-        compute=ActorPoolStrategy(min_size=1, max_size=most, max_tasks_in_flight_per_actor=1),
+        compute=ActorPoolStrategy(size=most, max_tasks_in_flight_per_actor=1),
         num_cpus=cpus,
     )
     try:
@@ -134,7 +134,7 @@ def _fit_gate(plan: Plan, settings: BulkSettings, folder: Path) -> None:
 
 
 def _pool(pieces: int, processes: int | None) -> tuple[int, float]:
-    """Actors at most, and the CPUs that each books: a whole one, or what is free where that is less."""
+    """Actors, and the CPUs that each books: a whole one, or what is free where that is less."""
     free = float(ray.available_resources().get("CPU", 0.0))
     wanted = processes or max(1, int(free))
     return min(pieces, wanted), min(_WHOLE, max(0.01, round(0.9 * free / wanted, 2)))
