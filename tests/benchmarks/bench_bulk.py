@@ -82,7 +82,8 @@ def ended(driver: subprocess.Popen) -> BulkReport:
     """What it printed in the end."""
     out, _ = driver.communicate()
     assert driver.returncode == 0
-    return BulkReport.model_validate_json(out.splitlines()[-1])
+    told = [line for line in out.splitlines() if line.startswith("{")]
+    return BulkReport.model_validate_json(told[-1])
 
 
 def killed_half_way(cluster: Cluster, chosen: BulkSettings, folder: Path, shards: list[Path], rows: int) -> BulkReport:

@@ -67,7 +67,8 @@ def _started(cluster, chosen, folder, corpus):
 def _ended(driver) -> BulkReport:
     out, error = driver.communicate(timeout=300)
     assert driver.returncode == 0, error
-    return BulkReport.model_validate_json(out.splitlines()[-1])  # Ray may tell of dead actors before
+    told = [line for line in out.splitlines() if line.startswith("{")]  # Ray tells of dead actors in other lines
+    return BulkReport.model_validate_json(told[-1])
 
 
 def _read(folder: Path) -> int:
