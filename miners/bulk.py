@@ -9,6 +9,7 @@ folder of the run and the shards.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 import threading
@@ -104,6 +105,7 @@ def _work(pieces: list[Piece], settings: BulkSettings, folder: Path, processes: 
     import ray.data
     from ray.data import ActorPoolStrategy, DataContext
 
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # what it tells of every run, the caller's progress does
     context = DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False
     context.execution_no_progress_timeout_s = -1  # a shard that cannot be cut takes as long as it takes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import sys
@@ -246,23 +245,20 @@ def _read(state: RuntimeState, plan: Plan, settings: BulkSettings, folder: Path)
 def _quiet(log: Path) -> Iterator[None]:
     """Leaves the terminal to the progress bar, and standard output to the result.
 
-    Ray Data tells of every execution, Ray of dead processes, on standard output; and Ray's core writes past Python into
-    the stream of errors, which goes into a file meanwhile.
+    Ray tells of dead processes on standard output, and its core writes past Python into the stream of errors, which
+    goes into a file meanwhile.
     """
-    logger = logging.getLogger("ray.data")
-    level, before = logger.level, sys.stderr
+    before = sys.stderr
     before.flush()
     with log.open("ab") as file, os.fdopen(os.dup(2), "w", buffering=1) as shown:
         os.dup2(file.fileno(), 2)
         sys.stderr = shown
-        logger.setLevel(logging.ERROR)
         try:
             with redirect_stdout(shown):
                 yield
         finally:
             os.dup2(shown.fileno(), 2)
             sys.stderr = before
-            logger.setLevel(level)
 
 
 def show_report(report: BulkReport) -> None:
