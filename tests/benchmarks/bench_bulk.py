@@ -50,9 +50,9 @@ def recut(passages: Path, count: int) -> Iterator[str]:
 
 
 def write_shards(folder: Path, passages: Path, count: int) -> list[Path]:
-    """JSONL shards of 25,000 rows."""
+    """At least four JSONL shards, so that every size keeps as many processes busy, of 25,000 rows at most."""
     texts, shards = recut(passages, count), []
-    while rows := list(islice(texts, SHARD_ROWS)):
+    while rows := list(islice(texts, min(SHARD_ROWS, -(-count // 4)))):
         shards.append(folder / f"{len(shards):04}.jsonl")
         shards[-1].write_text("".join(json.dumps({"text": text}) + "\n" for text in rows))
     return shards
