@@ -82,12 +82,12 @@ def _records(schema: Any, batches: Iterable[Any]) -> Iterator[Found]:
     classes, number = _classes(schema), 0
     for batch in batches:
         for start in range(0, batch.num_rows, _BATCH_ROWS):
-            for found in _rows(batch.slice(start, _BATCH_ROWS)):
+            for found in batch_rows(batch.slice(start, _BATCH_ROWS)):
                 number += 1
                 yield Found(number, problem=found) if isinstance(found, str) else Found(number, _named(found, classes))
 
 
-def _rows(batch: Any) -> Iterable[dict[str, Any] | str]:
+def batch_rows(batch: Any) -> Iterable[dict[str, Any] | str]:
     """The rows of a batch, each as a record or as what is wrong with it."""
     import pyarrow as pa
 

@@ -30,7 +30,9 @@ __all__ = [
     "RowFile",
     "RowReader",
     "Source",
+    "checked",
     "find_files",
+    "look_at",
     "read_files",
     "read_rows",
     "sniff",
@@ -61,7 +63,7 @@ def read_rows(source: Source, *, format: Format | None = None, skip: int = 0) ->
             _check_head(head, chosen)
             for index, found in enumerate(_read(stream, chosen, random_access=random_access)):
                 if index >= skip:
-                    yield _checked(found, name)
+                    yield checked(found, name)
     except InputError as error:
         raise InputError(f"{name} {error}", field=error.field) from None
     except EOFError:
@@ -104,6 +106,18 @@ def read_files(file: RowFile, *, skip: int = 0) -> Iterator[Row | BadRow]:
             raise
         name = str(file.path)
         yield BadRow(name, 0, f"was left out: {str(error).removeprefix(name).strip()}")
+
+
+def look_at(path: Path) -> tuple[bool, Format]:
+    """Whether a file is compressed, and how it is read: by its suffix, else by its first bytes.
+
+    Raises:
+        OSError, EOFError: it cannot be read, or is a truncated archive.
+    """
+    with path.open("rb") as raw:
+        compressed = raw.read(2) == _GZIP_MAGIC
+    with _opened(path) as (stream, _):
+        return compressed, format_of(str(path)) or sniff(stream.peek(_PEEK_BYTES))
 
 
 class RowReader:
@@ -153,7 +167,8 @@ def _read(stream: IO[bytes], chosen: Format, *, random_access: bool) -> Iterator
     return read_lines(stream, parse_json if chosen == "jsonl" else parse_text)
 
 
-def _checked(found: Found, file: str) -> Row | BadRow:
+def checked(found: Found, file: str) -> Row | BadRow:
+    """The row that was found in a file, or what is wrong with it."""
     if found.problem is not None:
         return BadRow(file, found.line, found.problem)
     try:

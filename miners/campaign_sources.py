@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 from ensemble.tasks.task import Task
 from miners.campaign_spec import CampaignSpec
@@ -18,10 +19,12 @@ from miners.sources.completions import Completions, Generate
 from miners.sources.corpus import Corpus
 from miners.sources.live import LiveTraffic
 from miners.sources.live import Patience as LivePatience
+from miners.sources.shortlist import Shortlist
 from miners.sources.shots import can_steer
 from miners.sources.steered import Steered
 
-CORPUS, LIVE, COMPLETIONS, STEERED, REWRITE = "corpus", "live", "completions", "steered", "rewrite"
+CORPUS, BULK, LIVE, COMPLETIONS, STEERED = "corpus", "bulk", "live", "completions", "steered"
+REWRITE = "rewrite"
 
 _AT_ONCE = 16
 """Rewrites that one operator proposes at once; there are many operators, and each should get its turn."""
@@ -37,7 +40,7 @@ def proposers_for(
     """All sources with a share above 0, in a fixed order.
 
     Args:
-        spec: names inputs, shares, seed, limits and the splits that may be rewritten.
+        spec: names inputs, shortlist, shares, seed, limits and the splits that may be rewritten.
         task: brings openings and labelled seed rows; sources for which it has none are left out.
         generate: continues prompts; None leaves the sources out that need it.
         traffic: the sample of live traffic; None leaves that source out.
@@ -51,6 +54,8 @@ def proposers_for(
         made.append((CORPUS, lambda: Corpus(spec.inputs, seed=spec.seed if spec.shuffle else None)))
     if traffic is not None:
         made.append((LIVE, lambda: LiveTraffic(traffic, limit=spec.limits.get(LIVE), patience=patience)))
+    if (shortlist := spec.shortlist) is not None:
+        made.append((BULK, lambda: Shortlist(Path(shortlist))))
     if generate is not None and task.openings:
         made.append((COMPLETIONS, lambda: _completions(spec, task.openings, generate)))
     if generate is not None and can_steer(task.rows()):

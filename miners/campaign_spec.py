@@ -23,6 +23,7 @@ class CampaignSpec(BaseModel):
         task: name of the question.
         deployed: name of the member whose failures are hunted.
         inputs: files, folders, data sets or patterns of texts, as given.
+        shortlist: file of texts that a bulk run kept, see `miners.bulk_shortlist`; None = none.
         budget: calls that may be spent, see `miners.campaign_budget`: a text scored by four members costs four, a
             gradient pass of a proposer two.
         cpu_seconds: CPU seconds of proposers from which those whose proposals cost something are asked no more; None =
@@ -33,8 +34,8 @@ class CampaignSpec(BaseModel):
         seed: of everything random.
         answers: answers wanted for each queued text.
         shares: how much of the proposals each source gives, relative to the others; keys are names of proposers or of
-            their kind ("corpus", "live", "completions", "steered", "rewrite", "rewrite:dilution"); absent = 1, 0 = off.
-            Rewriting operators that are not named share what "rewrite" gives, 2 if absent.
+            their kind ("corpus", "bulk", "live", "completions", "steered", "rewrite", "rewrite:dilution"); absent
+            = 1, 0 = off. Rewriting operators that are not named share what "rewrite" gives, 2 if absent.
         limits: most proposals of a source, by name; absent = as many as it has.
         shuffle: whether inputs are shuffled within blocks, so that sorted files do not give one-sided rounds.
         rewrite_splits: splits of the seed rows that may be rewritten; held-out ones stay out.
@@ -53,6 +54,7 @@ class CampaignSpec(BaseModel):
     task: str
     deployed: str
     inputs: tuple[str, ...] = ()
+    shortlist: str | None = None
     budget: int = Field(default=20_000, ge=8, le=1_000_000_000)
     cpu_seconds: float | None = Field(default=None, gt=0.0, allow_inf_nan=False)
     queue_size: int = Field(default=200, ge=1, le=1_000_000)

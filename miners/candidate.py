@@ -21,6 +21,8 @@ class Provenance(BaseModel):
         family: everything descended from one original shares it; splits never cut through a family.
         campaign: the campaign that proposed it.
         row_id: the caller's id of the corpus row, if any.
+        sampled: probability in (0, 1] with which the source drew the text out of all that it stands for; 1 where it
+            gives all it has. An item's selection probability is this times that of its round.
         expected_label: what the label is by construction (a label-keeping rewrite of a labelled text), else None.
         meta: what else the source knows (line, prompt, seed); small and JSON.
     """
@@ -33,6 +35,7 @@ class Provenance(BaseModel):
     family: str
     campaign: str = ""
     row_id: str | None = None
+    sampled: float = Field(default=1.0, gt=0.0, le=1.0)
     expected_label: int | None = None
     meta: dict[str, Any] = Field(default_factory=dict)
 

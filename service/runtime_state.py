@@ -17,7 +17,7 @@ import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ensemble.home import home
-from service.config import MiningConfig
+from service.config import CascadeConfig, MiningConfig
 from service.errors import AlreadyRunningError, NotRunningError
 
 START_TOLERANCE_SECONDS = 2.0
@@ -85,6 +85,7 @@ class RuntimeState(_Frozen):
     Attributes:
         run: id of this run; every process of it carries the id in `HUNGJURY_RUN`.
         url: where HTTP is answered, without a trailing slash.
+        expensive: member groups that a bulk run leaves to its campaign.
         mining: what campaigns are told unless the command line says otherwise.
         ready_at: seconds since the epoch.
     """
@@ -97,6 +98,7 @@ class RuntimeState(_Frozen):
     task: str
     answers_per_item: int
     mining: MiningConfig
+    expensive: tuple[str, ...] = CascadeConfig().expensive
     redis: RedisState
     ray: RayState
     ready_at: float

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
+from service.cli.bulk import Bulk, Keep, Look, mine_bulk, refuse_without_bulk
 from service.cli.campaign_summary import show_summary
 from service.cli.data import open_queue, show_items
 from service.cli.output import Json, bar, printable, put, put_json, say
@@ -27,44 +28,64 @@ GENERATED = ("live", "completions", "steered", "rewrite", "search")
 """Kinds of sources that need no file."""
 
 
+Inputs = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--input", "-i", help="Texts to mine: a file, folder, data set or 'pattern'; repeatable.", metavar="PATH"
+    ),
+]
+Budget = Annotated[
+    int | None,
+    typer.Option("--budget", help="Calls to spend: a text costs one a member, a gradient pass two; 8 or more."),
+]
+Name = Annotated[str | None, typer.Option("--name", help="Name of the campaign; the same name again goes on with it.")]
+Shares = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--share",
+        help="How much a source gives, relative to the others, 0: nothing; repeatable. "
+        f"Sources: {', '.join(('corpus', *GENERATED))}.",
+        metavar="SOURCE=N",
+    ),
+]
+Generated = Annotated[
+    bool,
+    typer.Option("--with-generated", help="With --input: also live traffic, completions, steered ones, rewrites."),
+]
+
+
+class CampaignOptions(TypedDict):
+    """What a command line may say of a campaign; None leaves it to the service's settings."""
+
+    budget: int | None
+    queue: int | None
+    seed: int | None
+    answers: int | None
+    generated: bool
+    shares: Mapping[str, float]
+    strategy: str | None
+
+
 def add_to(app: typer.Typer) -> None:
     """Adds the command."""
     app.command()(mine)
 
 
 def mine(
-    files: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--input", "-i", help="Texts to mine: a file, folder, data set or 'pattern'; repeatable.", metavar="PATH"
-        ),
-    ] = None,
-    budget: Annotated[
-        int | None,
-        typer.Option("--budget", help="Calls to spend: a text costs one a member, a gradient pass two; 8 or more."),
-    ] = None,
+    files: Inputs = None,
+    budget: Budget = None,
     queue: Annotated[int | None, typer.Option("--queue", min=1, help="Items to queue at most.")] = None,
-    name: Annotated[
-        str | None, typer.Option("--name", help="Name of the campaign; the same name again goes on with it.")
-    ] = None,
+    name: Name = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything drawn at random.")] = None,
     strategy: Annotated[
         str | None, typer.Option("--strategy", help="How texts are selected: adaptive or ranked.")
     ] = None,
     answers: Annotated[int | None, typer.Option("--answers", min=1, help="Answers wanted per item.")] = None,
-    share: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--share",
-            help="How much a source gives, relative to the others, 0: nothing; repeatable. "
-            "Sources: corpus, live, completions, steered, rewrite.",
-            metavar="SOURCE=N",
-        ),
-    ] = None,
-    generated: Annotated[
-        bool,
-        typer.Option("--with-generated", help="With --input: also live traffic, completions, steered ones, rewrites."),
-    ] = False,
+    share: Shares = None,
+    generated: Generated = False,
+    bulk: Bulk = False,
+    keep: Keep = None,
+    look: Look = None,
     as_json: Json = False,
 ) -> None:
     """Run a mining campaign on the running service.
@@ -78,9 +99,8 @@ def mine(
 
     _check_budget(budget)
     _check_strategy(strategy)
-    spec = campaign_spec(
-        require_running(),
-        files or [],
+    state, name = require_running(), name or new_name()
+    asked = CampaignOptions(
         budget=budget,
         queue=queue,
         seed=seed,
@@ -89,7 +109,12 @@ def mine(
         shares=_shares(share or ()),
         strategy=strategy,
     )
-    summary = run_campaign(name or new_name(), spec)
+    if bulk:
+        mine_bulk(state, name, [str(path) for path in files or []], keep=keep, look=look, asked=asked, as_json=as_json)
+        return
+    refuse_without_bulk(keep=keep, look=look)
+    spec = campaign_spec(state, files or [], **asked)
+    summary = run_campaign(name, spec)
     if as_json:
         put_json(summary.model_dump(mode="json"))
     else:
@@ -115,6 +140,7 @@ def campaign_spec(
     generated: bool = False,
     shares: Mapping[str, float] = MappingProxyType({}),
     strategy: str | None = None,
+    shortlist: Path | None = None,
 ) -> CampaignSpec:
     """What the campaign is told: the command line over the service's settings.
 
@@ -129,11 +155,12 @@ def campaign_spec(
     inputs = tuple(_input(path) for path in files)
     task, mining = load_task(state.task).name, state.mining
     joint = current_artifact(task).joint
-    off = dict.fromkeys(GENERATED, 0.0) if files and not generated else {}
+    off = dict.fromkeys(GENERATED, 0.0) if (files or shortlist) and not generated else {}
     return CampaignSpec(
         task=task,
         deployed=joint.deployed,
         inputs=inputs,
+        shortlist=str(shortlist) if shortlist else None,
         budget=budget if budget is not None else max(LEAST_BUDGET, mining.budget_texts * len(joint.members)),
         queue_size=queue if queue is not None else mining.queue_size,
         round_size=max(mining.round_size, 1),

@@ -201,6 +201,7 @@ class Supervisor:
             task=self._config.task,
             answers_per_item=self._config.queue.answers_per_item,
             mining=self._config.mining,
+            expensive=self._config.cascade.expensive,
             redis=store.state,
             ray=ray,
             ready_at=time.time(),

@@ -1,0 +1,146 @@
+"""Rows a second, peak memory and resumption of bulk runs with the real cheap members.
+
+`HJ_BULK_ROWS=20000,100000 make bench PYTEST_ARGS=tests/benchmarks/bench_bulk.py`; the default is 100,000 and a million
+rows. `HJ_BULK_LOOK=0.1` has the members read about a tenth of the texts. Every size is run twice: once to its end, and
+once with kill -9 of the program half-way and then to its end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ray_cluster import Cluster, running_cluster
+
+from ensemble.artifacts import current_artifact
+from ensemble.rows import RowReader
+from miners.bulk_plan import PIECE_BYTES, BulkSettings
+from miners.bulk_shortlist import BulkReport
+from service.cli.memory import MemoryPeak
+
+pytestmark = [pytest.mark.service, pytest.mark.models]
+
+DRIVER = Path(__file__).resolve().parents[1] / "support" / "bulk_driver.py"
+SIZES = [int(size) for size in os.environ.get("HJ_BULK_ROWS", "100000,1000000").split(",")]
+LOOK = float(os.environ.get("HJ_BULK_LOOK", "1"))
+SHARD_ROWS = 25_000
+EXPENSIVE = ("language_model", "remote_judge")
+
+
+def recut(passages: Path, count: int) -> Iterator[str]:
+    """Runs of 15 to 60 words out of passages drawn at random: as many as wanted, hardly two alike."""
+    words = [row.text.split() for row in RowReader([passages])]
+    rng = np.random.default_rng(7)
+    for number in rng.integers(len(words), size=count):
+        length = int(rng.integers(15, 61))
+        start = int(rng.integers(0, max(1, len(words[number]) - length)))
+        yield " ".join(words[number][start : start + length])
+
+
+def write_shards(folder: Path, passages: Path, count: int) -> list[Path]:
+    """At least four JSONL shards, so that every size keeps as many processes busy, of 25,000 rows at most."""
+    texts, shards = recut(passages, count), []
+    while rows := list(islice(texts, min(SHARD_ROWS, -(-count // 4)))):
+        shards.append(folder / f"{len(shards):04}.jsonl")
+        shards[-1].write_text("".join(json.dumps({"text": text}) + "\n" for text in rows))
+    return shards
+
+
+@pytest.fixture
+def chosen(prepared_home: Path, monkeypatch: pytest.MonkeyPatch) -> BulkSettings:
+    """A run with the cheap members of task injury."""
+    monkeypatch.setenv("HUNGJURY_HOME", str(prepared_home))
+    artifact = current_artifact("injury")
+    groups = tuple(group for group in artifact.groups if group not in EXPENSIVE)
+    versions = {member.name: member.version for group in groups for member in artifact.members(group)}
+    return BulkSettings(task="injury", artifact=str(artifact.path), groups=groups, versions=versions, look=LOOK)
+
+
+@contextmanager
+def started(cluster: Cluster, chosen: BulkSettings, folder: Path, shards: list[Path]) -> Iterator[subprocess.Popen]:
+    """The run as a program of its own."""
+    command = [sys.executable, str(DRIVER), cluster.address, chosen.model_dump_json(), str(folder), str(PIECE_BYTES)]
+    environment = {**cluster.environment, "HUNGJURY_HOME": os.environ["HUNGJURY_HOME"]}
+    environment["PYTHONPATH"] = str(DRIVER.parents[2])
+    with subprocess.Popen([*command, *map(str, shards)], env=environment, stdout=subprocess.PIPE, text=True) as driver:
+        yield driver
+
+
+def ended(driver: subprocess.Popen) -> BulkReport:
+    """What it printed in the end."""
+    out, _ = driver.communicate()
+    assert driver.returncode == 0
+    told = [line for line in out.splitlines() if line.startswith("{")]
+    return BulkReport.model_validate_json(told[-1])
+
+
+def killed_half_way(cluster: Cluster, chosen: BulkSettings, folder: Path, shards: list[Path], rows: int) -> BulkReport:
+    """kill -9 at half of the rows, then the same again to the end."""
+    with started(cluster, chosen, folder, shards) as driver:
+        while done_rows(folder) < rows / 2:
+            assert driver.poll() is None
+            time.sleep(0.5)
+        driver.kill()
+    with started(cluster, chosen, folder, shards) as driver:
+        return ended(driver)
+
+
+def done_rows(folder: Path) -> int:
+    """Rows whose parts are written down."""
+    return sum(json.loads(path.read_bytes())["read"] for path in folder.glob("pieces/[!.]*.json"))
+
+
+def digest(folder: Path) -> str:
+    """Hash of the shortlist."""
+    return hashlib.sha256((folder / "shortlist.jsonl").read_bytes()).hexdigest()
+
+
+@pytest.mark.timeout(48 * 3600)
+def test_rows_a_second_memory_and_resumption(root, chosen, free_port, tmp_path):
+    """Peak memory is flat within 10 % from one size to the next, and a killed run ends as an undisturbed one."""
+    passages = root.parent / "shared" / "data" / "fiction_passages.jsonl.gz"
+    if not passages.is_file():
+        pytest.skip(f"{passages} is not there")
+    peaks = []
+    for rows in SIZES:
+        with (
+            tempfile.TemporaryDirectory(prefix="hj-bulk-") as place,
+            running_cluster({"RAY_worker_niceness": "0"}, free_port, tmp_path / "ray.txt") as cluster,
+        ):
+            folder = Path(place)
+            shards = write_shards(folder, passages, rows)
+            with MemoryPeak() as memory, started(cluster, chosen, folder / "whole", shards) as driver:
+                report = ended(driver)
+            again = killed_half_way(cluster, chosen, folder / "killed", shards, rows)
+            same = digest(folder / "whole") == digest(folder / "killed")
+            shutil.rmtree(folder / "killed")
+        peaks.append(memory.pss or memory.rss)
+        show(rows, report, again, peaks[-1], same=same)
+        assert same
+        assert report.rows == again.rows == rows
+    assert max(peaks) < 1.1 * min(peaks)
+
+
+def show(rows: int, report: BulkReport, again: BulkReport, peak: int, *, same: bool) -> None:
+    """Prints what was measured."""
+    hours = 1e6 / report.rows_per_second / 3600
+    print(
+        f"\n{rows:,} rows, {report.scored:,} read by the members (look {LOOK:g}), {os.cpu_count()} cores: "
+        f"{report.rows_per_second:,.0f} rows/s, a million in {hours:.2f} h; peak {peak / 2**20:,.0f} MiB (PSS of all "
+        f"processes, the test's own among them); after kill -9 half-way the rest in {again.seconds:.0f} s of "
+        f"{report.seconds:.0f} s, {'the same shortlist' if same else 'ANOTHER SHORTLIST'}"
+    )
+    for niche, count in report.kept.items():
+        print(f"  {niche:14}{report.seen[niche]:>10,} scored{count:>8,} kept")

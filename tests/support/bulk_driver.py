@@ -1,0 +1,28 @@
+"""A bulk run as a program of its own, so that it can be killed:
+`bulk_driver.py ADDRESS SETTINGS FOLDER PIECE_BYTES SHARD...`.
+
+Prints the report as JSON.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import ray
+
+from miners.bulk import run_bulk
+from miners.bulk_plan import BulkSettings, make_plan
+
+
+def main(address: str, settings: str, folder: str, piece_bytes: str, *shards: str) -> None:
+    """Joins the cluster, runs, leaves."""
+    ray.init(address=address, log_to_driver=False, logging_level=40)
+    chosen = BulkSettings.model_validate_json(settings)
+    plan = make_plan([Path(one) for one in shards], chosen, piece_bytes=int(piece_bytes))
+    report = run_bulk(plan, chosen, Path(folder), processes=2, niceness=0)
+    print(report.model_dump_json())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
