@@ -14,6 +14,7 @@ from miners.queue.campaigns import MemoryCampaigns
 from miners.queue.memory import MemoryQueue
 from miners.queue.memory_traffic import MemoryTraffic
 from miners.queue.traffic import Report, Sighting, key_of
+from miners.rewrites.registry import operators
 from miners.sources.corpus import Corpus
 
 
@@ -39,21 +40,31 @@ def run(scorer):
 @pytest.mark.parametrize(
     ("shares", "expected"),
     [
-        ({}, ["live", "completions", "steered", "rewrite:dilution", "rewrite:typos"]),
-        ({"live": 0, "rewrite": 0}, ["completions", "steered"]),
-        ({"steered": 0, "completions": 0, "rewrite:typos": 0}, ["live", "rewrite:dilution"]),
+        ({}, ["live", "completions", "steered", "rewrite", "search"]),
+        ({"live": 0, "rewrite": 0}, ["completions", "steered", "search"]),
+        ({"steered": 0, "completions": 0, "search": 0}, ["live", "rewrite"]),
     ],
 )
 def test_sources_are_there_by_their_shares(shares, expected):
-    """Every source has a share of 1 unless told otherwise, by its name or its kind; 0 leaves it out."""
+    """Every source gives something unless its share, by its name or its kind, is 0; rewrites stand for all of them."""
     spec = CampaignSpec(task="injury", deployed="encoder", shares=shares)
     found = proposers_for(spec, load_task("injury"), _generate, MemoryTraffic())
-    assert [proposer.name for proposer in found] == expected
+    assert list(dict.fromkeys(proposer.name.split(":")[0] for proposer in found)) == expected
+
+
+def test_every_rewriting_operator_is_a_source_that_can_be_left_out():
+    """There is one source for each operator of the task, but for those whose own share is 0."""
+    task = load_task("injury")
+    spec = CampaignSpec(task="injury", deployed="encoder", shares={"rewrite:typos": 0})
+    names = {proposer.name for proposer in proposers_for(spec, task, None)}
+    assert {name for name in names if name.startswith("rewrite:")} == {
+        f"rewrite:{name}" for name in operators(task) if name != "typos"
+    }
 
 
 def test_without_model_and_sample_these_sources_are_left_out():
     """What a source needs and nobody has leaves it out."""
-    spec = CampaignSpec(task="injury", deployed="encoder", shares={"rewrite": 0})
+    spec = CampaignSpec(task="injury", deployed="encoder", shares={"rewrite": 0, "search": 0})
     assert proposers_for(spec, load_task("injury"), None) == []
 
 
@@ -66,7 +77,7 @@ def test_live_traffic_is_mined_with_its_probability(run):
         for text in texts
     ]
     store.add(Report("p", 1, state.salt, state.now_ms // 86_400_000 * 86_400_000, seen=40, texts=sightings))
-    spec = CampaignSpec(task="injury", deployed="encoder", shares={"rewrite": 0})
+    spec = CampaignSpec(task="injury", deployed="encoder", shares={"rewrite": 0, "search": 0})
     summary, queue = run(proposers_for(spec, load_task("injury"), None, store))
     assert (summary.scored, summary.queued, summary.ended) == (40, 20, "queue full")
     provenances = [item.new.provenance for item in queue.items()]
@@ -76,7 +87,7 @@ def test_live_traffic_is_mined_with_its_probability(run):
 
 def test_an_empty_sample_of_live_traffic_ends_quietly(run):
     """Nothing kept is no fault of the source."""
-    spec = CampaignSpec(task="injury", deployed="encoder", shares={"rewrite": 0})
+    spec = CampaignSpec(task="injury", deployed="encoder", shares={"rewrite": 0, "search": 0})
     summary, _ = run(proposers_for(spec, load_task("injury"), None, MemoryTraffic()))
     assert (summary.benched, summary.ended) == ({}, "nothing left to propose")
 
@@ -103,7 +114,7 @@ def test_a_huge_line_is_named_and_the_rest_is_mined(run, tmp_path):
 def test_steered_completions_go_through_a_campaign(run):
     """They are scored, told their verdicts, and queued under their name; held-out splits are nowhere in them."""
     spec = CampaignSpec(
-        task="injury", deployed="encoder", shares={"rewrite": 0, "completions": 0}, limits={"steered": 60}
+        task="injury", deployed="encoder", shares={"rewrite": 0, "completions": 0, "search": 0}, limits={"steered": 60}
     )
     summary, queue = run(proposers_for(spec, load_task("injury"), _generate))
     assert summary.benched == {}
