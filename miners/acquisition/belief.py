@@ -1,10 +1,11 @@
 """What is believed of every text's label after some answers.
 
-A Gaussian process over corrections to the panel's posterior: the latent score of a text is the posterior's logit plus a
-correction that is alike for texts that are alike (`kernel`), and the label is yes with the score's logistic. Before any
-answer the belief is the posterior itself. The posterior over corrections is Laplace's approximation (Rasmussen and
-Williams 2006, Gaussian Processes for Machine Learning, algorithms 3.1 and 3.2), and how far answers carry is averaged
-over a few settings, each weighed by its approximate evidence (Hoeting and others 1999, Statistical Science 14).
+A Gaussian process over corrections to a prior: the latent score of a text is the prior's logit plus a correction that
+is alike for texts that are alike (`kernel`), and the label is yes with the score's logistic. Before any answer the
+belief is the prior itself: three opinions pooled, see `prior_logit`. The posterior over corrections is Laplace's
+approximation (Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, algorithms 3.1 and 3.2), and how
+far answers carry is averaged over a few settings, each weighed by its approximate evidence (Hoeting and others 1999,
+Statistical Science 14).
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def believe(pool: Pool, tally: Tally, candidates: Sequence[Scales], points: Poin
         candidates: settings to average over; without answers the first counts alone.
         points: of the pool, if they are known already.
     """
-    points, prior = points or Points.of(pool), logit(pool.posterior)
+    points, prior = points or Points.of(pool), prior_logit(pool)
     learned = _learned(tally)
     taught = tally.only(learned)
     if not len(taught.indices):
@@ -90,6 +91,21 @@ def believe(pool: Pool, tally: Tally, candidates: Sequence[Scales], points: Poin
         if weight > _NEGLIGIBLE
     ]
     return _mixed(parts)
+
+
+def prior_logit(pool: Pool) -> FloatArray:
+    """What is believed before any answer, in logits, shape (n,): three opinions, their logits averaged.
+
+    A logarithmic pool (Genest and Zidek 1986, Statistical Science 1) of the stacked posterior, the mean of the members'
+    P(yes) and the deployed member's. The stacked one alone would be best if its weights were sure; fitted to few labels
+    of other texts they are not, and an average with equal weights errs elsewhere. What did not answer has no opinion.
+    """
+    answered = ~np.isnan(pool.probabilities)
+    count = np.maximum(answered.sum(axis=1), 1)
+    mean = np.where(answered, pool.probabilities, 0.0).sum(axis=1) / count
+    deployed = pool.probabilities[:, pool.members.index(pool.deployed)]
+    opinions = np.column_stack([pool.posterior, np.where(answered.any(axis=1), mean, np.nan), deployed])
+    return np.asarray(np.nanmean(logit(opinions), axis=1), dtype=np.float64)
 
 
 def _weights(modes: Sequence[_Mode]) -> FloatArray:

@@ -1,4 +1,4 @@
-"""All strategies by name."""
+"""All strategies by name, as they are back-tested: labels are what the rows say, so nobody is asked twice."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from miners.acquisition.consensus_entropy import ConsensusEntropy
 from miners.acquisition.deployed_margin import DeployedMargin
 from miners.acquisition.jensen_shannon import JensenShannon
 from miners.acquisition.max_kl import MaxKL
+from miners.acquisition.settings import AdaptiveSettings
 from miners.acquisition.stacked_posterior import StackedPosterior
 from miners.acquisition.strategy import Strategy
 from miners.acquisition.uniform import Random
@@ -21,7 +22,7 @@ ALL = "all"
 def strategies() -> dict[str, Strategy]:
     """A fresh one of each, by name, ours first."""
     found: Sequence[Strategy] = (
-        Adaptive(),
+        Adaptive(AdaptiveSettings(rater_error=0.0)),
         Random(),
         DeployedMargin(),
         StackedPosterior(),

@@ -251,7 +251,7 @@ def test_a_campaign_through_serve_uses_all_sources(redis_url, tmp_path):
     """Corpus, completions and rewrites are scored over the Serve handle, with its hiccups, and reach the queue."""
     corpus = tmp_path / "texts.txt"
     corpus.write_text("".join(f"Line {n} tells of {n * 31} sparrows and a kettle.\n" for n in range(60)) + "\n")
-    shares = {"rewrite": 0.0, "rewrite:dilution": 1.0, "rewrite:typos": 1.0}
+    shares = {"corpus": 3.0, "rewrite": 0.0, "rewrite:dilution": 1.0, "rewrite:typos": 1.0}
     spec = SPEC.model_copy(update={"inputs": (str(corpus),), "budget": 500, "near_duplicate": 1.0, "shares": shares})
     serve.run(Application.bind(), name="stage", route_prefix=None)
     build = ServiceCampaign(name="s", spec=spec, task="injury", app="stage", redis_url=SecretStr(redis_url))
@@ -263,7 +263,9 @@ def test_a_campaign_through_serve_uses_all_sources(redis_url, tmp_path):
     assert summary.queued == 30
     assert set(summary.proposed_by_source) == {
         "corpus:texts.txt",
+        "live",
         "completions",
+        "steered",
         "rewrite:dilution",
         "rewrite:typos",
         "search",

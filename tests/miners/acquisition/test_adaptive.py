@@ -44,11 +44,24 @@ def test_answers_are_counted_by_text():
     assert tally.only(tally.is_decided).indices.tolist() == [3, 7]
 
 
-def test_before_any_answer_belief_is_the_posterior(pool):
-    """Nothing answered, or answered by nobody who could say: the panel's posterior as it stands."""
+def test_before_any_answer_belief_is_three_opinions_pooled(pool):
+    """Nothing answered, or by nobody who could say: posterior, mean of the members and deployed member, in logits."""
     given = pool([[0.1, 0.2], [0.3, 0.4]], posterior=[0.15, 0.6])
-    assert believe(given, _tally([], []), [Scales()]).yes == pytest.approx([0.15, 0.6])
-    assert believe(given, _tally([1], [NAN]), [Scales()]).yes == pytest.approx([0.15, 0.6])
+    own = given.members.index(given.deployed)
+    expected = [_pooled(0.15, 0.15, (0.1, 0.2)[own]), _pooled(0.6, 0.35, (0.3, 0.4)[own])]
+    assert believe(given, _tally([], []), [Scales()]).yes == pytest.approx(expected)
+    assert believe(given, _tally([1], [NAN]), [Scales()]).yes == pytest.approx(expected)
+
+
+def test_members_that_did_not_answer_have_no_opinion(pool):
+    """The mean is over those that answered; without the deployed member's number two opinions are left."""
+    given = pool([[NAN, NAN]], posterior=[0.3])
+    assert believe(given, _tally([], []), [Scales()]).yes == pytest.approx([0.3])
+
+
+def _pooled(*opinions):
+    logits = [np.log(p / (1 - p)) for p in opinions]
+    return 1 / (1 + np.exp(-np.mean(logits)))
 
 
 def test_an_answer_speaks_for_texts_like_it(pool):
@@ -108,11 +121,12 @@ def test_it_finds_a_cluster_that_no_member_sees(clusters):
 
 
 def test_false_alarms_are_worth_less_than_misses(pool):
-    """A flagged text that is surely no is worth its share of a passed one that is surely yes."""
+    """A flagged text that is believed to be no is worth its share of a passed one as surely yes."""
     given = pool([[0.1], [0.9], [0.1]], posterior=[0.9, 0.1, 0.01])
     settings = AdaptiveSettings(exploration=0.0, false_alarm=0.25)
-    values = Adaptive(settings).values(given, believe(given, _tally([], []), [Scales()]))
-    assert values == pytest.approx([0.9, 0.25 * 0.9, 0.01])
+    belief = believe(given, _tally([], []), [Scales()])
+    expected = [belief.yes[0], 0.25 * (1 - belief.yes[1]), belief.yes[2]]
+    assert Adaptive(settings).values(given, belief) == pytest.approx(expected)
 
 
 def test_unknown_texts_are_looked_at_with_hope(pool):

@@ -108,13 +108,13 @@ def test_operators_without_enough_rows_are_left_out(fire):
 )
 def test_a_campaign_takes_the_operators_that_have_a_share(task, shares, expected):
     """Shares switch operators on and off, all of them or by name."""
-    spec = CampaignSpec(task="injury", deployed="encoder", shares=shares)
+    spec = CampaignSpec(task="injury", deployed="encoder", shares={"search": 0.0, **shares})
     assert {proposer.name for proposer in proposers_for(spec, task, None)} == expected
 
 
 def test_all_operators_take_part_unless_told_otherwise(task, found):
     """Without shares a campaign has a proposer for each operator."""
-    spec = CampaignSpec(task="injury", deployed="encoder")
+    spec = CampaignSpec(task="injury", deployed="encoder", shares={"search": 0.0})
     assert {proposer.name for proposer in proposers_for(spec, task, None)} == {f"rewrite:{name}" for name in found}
 
 
