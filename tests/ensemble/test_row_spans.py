@@ -77,7 +77,7 @@ def test_one_huge_line_is_one_bad_row(tmp_path):
     path.write_bytes(b'{"text": "before"}\n' + b"x" * (5 << 20) + b'\n{"text": "after"}\n')
     rows = _all(path, cut(path, 1 << 20))
     assert [getattr(row, "text", None) for row in rows] == ["before", None, "after"]
-    assert str(rows[1]) == f"{path}:2: is longer than 4 MB"
+    assert str(rows[1]) == f"{path}:2: is longer than 4 MB, the limit for one row"
     assert rows[2].line == 3
 
 
