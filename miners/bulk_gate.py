@@ -134,8 +134,10 @@ def _unseen(words: csr_matrix, known: FloatArray) -> FloatArray:
 def _regressed(words: csr_matrix, known: FloatArray) -> tuple[FloatArray, float]:
     """Coefficients by word, and intercept."""
     from sklearn.linear_model import Ridge
+    from threadpoolctl import threadpool_limits
 
-    model = Ridge(alpha=_RIDGE, solver="sparse_cg").fit(words, known)
+    with threadpool_limits(1):  # sums over several threads end in other digits, and q must be the same everywhere
+        model = Ridge(alpha=_RIDGE, solver="sparse_cg").fit(words, known)
     return np.asarray(model.coef_, dtype=np.float64), float(model.intercept_)
 
 

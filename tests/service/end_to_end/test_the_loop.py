@@ -81,7 +81,8 @@ def loop(started, chosen):
     )
     began = time.monotonic()
     done.corpus = started.mine("corpus", "--budget", 8 * len(rows), "--queue", len(rows), rows=rows)
-    done.generated = started.mine("generated", "--budget", GENERATED, "--queue", 12)
+    off = [option for source in ("steered", "search") for option in ("--share", f"{source}=0")]
+    done.generated = started.mine("generated", "--budget", GENERATED, "--queue", 12, *off)
     mined = time.monotonic()
     done.admin = started.key("admin", "boss")
     for name in ("ann", "ben"):
@@ -148,9 +149,12 @@ def mined(live, loop):
 
 
 def test_the_miners_bring_texts_from_files_the_language_model_and_rewrites(mined, loop):
-    """All known texts are queued; the campaign without a file queues completions and rewrites."""
+    """All known texts are queued; the campaign without a file scores completions and rewrites, and queues of them."""
     sources = {item["new"]["provenance"]["source"].partition(":")[0] for item in mined}
-    assert {"corpus", "completions", "rewrite"} <= sources
+    proposed = {name.partition(":")[0] for name, count in loop.generated["proposed_by_source"].items() if count}
+    assert "corpus" in sources
+    assert proposed == {"completions", "rewrite"}
+    assert sources - {"corpus"} <= proposed
     assert loop.corpus["queued"] == len(loop.truth)
     assert loop.generated["queued"] == 12
     assert loop.generated["member_calls"] <= GENERATED

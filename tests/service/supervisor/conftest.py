@@ -63,7 +63,8 @@ class Service:
 
     def start(self, *arguments):
         """Runs a command line for it without waiting."""
-        command = [sys.executable, "-m", "service.cli.main", *map(str, arguments)]
+        # What a shell starts in the background ignores SIGINT, these tests perhaps, and so would all that they start.
+        command = ["env", "--default-signal=INT", sys.executable, "-m", "service.cli.main", *map(str, arguments)]
         return subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment
         )
