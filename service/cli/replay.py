@@ -15,6 +15,9 @@ from service.cli.prepare import TaskName
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from miners.acquisition.strategy import Strategy
     from miners.replay import Plan
     from miners.replay_report import Replay
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 CHUNK = 256
 DEFAULT_THRESHOLD = 0.5
 WORDS, EMBEDDINGS, NOTHING = "words of the texts", "embeddings of the rows", "none"
+MEANING = "sentence embeddings of the texts"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -51,6 +55,9 @@ def replay(
     ] = None,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Labels between two looks at the answers.")] = 10,
     task: TaskName = "injury",
+    embed: Annotated[
+        bool, typer.Option("--embed", help="Learners know texts by sentence embeddings, not words; loads that model.")
+    ] = False,
     html: Annotated[
         Path | None, typer.Option("--html", help="Also write a page with a plot, complete in itself.", metavar="FILE")
     ] = None,
@@ -68,7 +75,7 @@ def replay(
     if html is not None:
         check_writable(html)
     gathered = _gathered(pool)
-    labelled, features = _prepared(gathered, task, deployed, threshold, strategies)
+    labelled, features = _prepared(gathered, task, deployed, threshold, strategies, embed=embed)
     report = _run(labelled, strategies, plan, features)
     if html is not None:
         from service.report.replay_page import replay_page
@@ -116,7 +123,13 @@ def _gathered(source: str) -> Gathered:
 
 
 def _prepared(
-    gathered: Gathered, task: str, deployed: str | None, threshold: float | None, strategies: Sequence[Strategy]
+    gathered: Gathered,
+    task: str,
+    deployed: str | None,
+    threshold: float | None,
+    strategies: Sequence[Strategy],
+    *,
+    embed: bool,
 ) -> tuple[Labelled, str]:
     """The passed texts, and what is known of them beside the members' numbers."""
     from miners.acquisition.text_features import text_features
@@ -130,9 +143,30 @@ def _prepared(
     labelled = to_replay(gathered, table, name, threshold)
     if not any(strategy.learns for strategy in strategies):
         return labelled, NOTHING
+    if embed:
+        return with_features(labelled, _embedded(labelled.texts, task)), MEANING
     if labelled.pool.features.shape[1]:
         return labelled, EMBEDDINGS
     return with_features(labelled, text_features(labelled.texts)), WORDS
+
+
+def _embedded(texts: Sequence[str], task: str) -> NDArray[np.float32]:
+    """Sentence embeddings by the model of the task's keyword member, shape (texts, width).
+
+    Raises:
+        ArtifactError: the task is not prepared, or without that member.
+    """
+    from ensemble.artifacts import current_artifact
+    from ensemble.errors import ArtifactError
+    from ensemble.members.meaning import SentenceMeaning
+    from ensemble.tasks.task import load_task
+    from ensemble.text import Text
+
+    artifact = current_artifact(load_task(task).name)
+    if "keyword" not in artifact.groups:
+        raise ArtifactError(f"{artifact.path} has no keyword member, whose embedder --embed needs; leave it out")
+    say(f"embedding {len(texts):,} texts")
+    return SentenceMeaning(artifact.path / "keyword" / "embedder")([Text(text) for text in texts]).astype("float32")
 
 
 def _scored(gathered: Gathered, task: str, deployed: str | None) -> tuple[Table, str]:

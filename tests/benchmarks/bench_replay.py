@@ -5,6 +5,7 @@ told in `peers/acquisition.py`.
 
 Environment:
     HUNGJURY_BENCH_POOLS: folder that `python tests/benchmarks/pools.py` filled; without it the benchmark is skipped.
+    HUNGJURY_BENCH_EMBEDDER: see `pool_files`; ours then learns from embeddings, as `replay --embed` does.
     HUNGJURY_BENCH_SEEDS: runs of each strategy (default 5).
     HUNGJURY_BENCH_PEERS: a folder in which the libraries' choices are kept, so that they run once while ours changes.
     HUNGJURY_PEER_PYTHON: an interpreter that has the libraries (default: that of `make peers`).

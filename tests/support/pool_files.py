@@ -9,11 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ensemble.members.meaning import SentenceMeaning
 from ensemble.rows import RowReader
+from ensemble.text import Text
 from miners.acquisition.text_features import text_features
 from miners.replay_rows import Gathered, Labelled, carried, to_replay, with_features
 
 FOLDER = "HUNGJURY_BENCH_POOLS"
+
+EMBEDDER = "HUNGJURY_BENCH_EMBEDDER"
+"""A folder with an embedder, as an artifact's keyword/embedder; without it learners know texts by their words."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,10 @@ class PoolFile:
     votes: dict[str, float]
 
     def labelled(self) -> Labelled:
-        """The texts that the deployed member passes, with the features that `hungjury replay` gives them."""
+        """The texts that the deployed member passes, with the features that `hungjury replay` gives them.
+
+        Where the environment names an embedder, as with `--embed`.
+        """
         gathered = Gathered()
         with closing(iter(RowReader([self.path]))) as rows:
             for row in rows:
@@ -41,7 +49,11 @@ class PoolFile:
         threshold = self.votes[self.deployed]
         found = to_replay(gathered, carried(gathered, threshold), self.deployed, threshold)
         own = np.array([self.votes[name] for name in found.pool.members])
-        return with_features(replace(found, pool=replace(found.pool, thresholds=own)), text_features(found.texts))
+        found, embedder = replace(found, pool=replace(found.pool, thresholds=own)), os.environ.get(EMBEDDER)
+        if not embedder:
+            return with_features(found, text_features(found.texts))
+        vectors = SentenceMeaning(Path(embedder))([Text(text) for text in found.texts])
+        return with_features(found, vectors.astype(np.float32))
 
 
 def pool_files() -> list[PoolFile]:

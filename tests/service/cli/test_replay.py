@@ -52,6 +52,17 @@ def test_json_is_what_the_contract_says(hungjury, pool):
     assert ours > 2 * chance
 
 
+def test_texts_may_be_known_by_their_embeddings(hungjury, pool):
+    """With --embed the learners go by the embedder of the prepared task, and the report says so."""
+    options = ["--labels", 20, "--strategy", "adaptive", "--seeds", 1, "--json"]
+    missing = hungjury("replay", "--pool", pool(_rows()), "--embed", *options)
+    assert missing.code == 1
+    tiny_artifact.make()
+    told = hungjury("replay", "--pool", pool(_rows()), "--embed", *options)
+    assert told.code == 0, told.err
+    assert told.json["features"] == "sentence embeddings of the texts"
+
+
 def test_members_load_no_model(hungjury, pool):
     """Rows that carry members are replayed although nothing is prepared; others say what to prepare."""
     assert hungjury("replay", "--pool", pool(_rows()), "--labels", 20, "--strategy", "random").code == 0
