@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from miners.bulk_plan import BulkSettings, Plan
     from miners.bulk_shortlist import BulkReport
     from miners.campaign_spec import CampaignSpec
-    from service.cli.mine import CampaignOptions
+    from service.cli.campaigning import CampaignOptions
     from service.runtime_state import RuntimeState
 
 Bulk = Annotated[
@@ -59,7 +59,7 @@ def mine_bulk(
     from ensemble.tasks.task import load_task
     from miners.bulk_shortlist import FILE
     from service.cli.campaign_summary import show_summary
-    from service.cli.mine import campaign_spec, run_campaign, show_top
+    from service.cli.campaigning import campaign_spec, run_campaign, show_top
 
     members = len(current_artifact(load_task(state.task).name).joint.members)
     kept = _affordable(keep, asked["budget"], members, state.mining.budget_texts)

@@ -245,7 +245,7 @@ def resume(name: Name, as_json: Json = False) -> None:
     """Go on with a campaign that was stopped or failed, with the settings that it had; looks on until it is over."""
     from miners.campaign_report import standing
     from service.cli.campaign_summary import show_summary
-    from service.cli.mine import run_campaign
+    from service.cli.campaigning import run_campaign
     from service.supervisor.store import open_store
 
     with open_store() as store:

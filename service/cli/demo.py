@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.cli.campaign_summary import show_summary
+from service.cli.campaigning import campaign_spec, new_name, run_campaign, show_top
 from service.cli.memory import MemoryPeak
-from service.cli.mine import campaign_spec, new_name, run_campaign, show_top
 from service.cli.output import mebibytes, put, say, seconds
 from service.cli.status import show_ray
 from service.cli.steps import Steps
