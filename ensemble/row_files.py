@@ -119,14 +119,14 @@ def _at(path: Path, source: Source) -> Iterator[RowFile | BadRow]:
 
 def _below(folder: Path, source: Source) -> Iterator[RowFile | BadRow]:
     """Everything in a folder and below it; links to folders are not followed, for they may lead round in circles."""
-    if (folder / _SPLITS).is_file() or (folder / _DATA_SET).is_file():
-        yield from _data_set(folder, source)
-        return
     try:
-        inside = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        described = (folder / _SPLITS).is_file() or (folder / _DATA_SET).is_file()
+        inside = [] if described else sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
         yield BadRow(str(folder), 0, f"was left out: {error.strerror or error}")
         return
+    if described:
+        yield from _data_set(folder, source)
     for entry in inside:
         if entry.name.startswith("."):
             continue
