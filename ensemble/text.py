@@ -59,6 +59,16 @@ class Text:
         return identity(self.text, self.context)
 
 
+def is_readable(text: Text) -> bool:
+    """Whether members can read a text and its context, see `check_text`; the context may be empty."""
+    try:
+        check_text(text.text)
+        check_text(text.context, field="context", allow_empty=True)
+    except InputError:
+        return False
+    return True
+
+
 @dataclass(frozen=True)
 class LabelledText(Text):
     """A text with its true label (1 = yes), the caller's id, and whatever else its row carried."""

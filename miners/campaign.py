@@ -11,11 +11,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from ensemble.text import Text
+from ensemble.text import Text, is_readable
 from miners.campaign_account import progress_of, summary_of
 from miners.campaign_budget import affordable, affordable_from, charge_proposing, may_cost_cpu
 from miners.campaign_closing import Closer
-from miners.campaign_intake import Intake, readable_by_members
+from miners.campaign_intake import Intake
 from miners.campaign_labels import LabelBook
 from miners.campaign_neighbours import Neighbours
 from miners.campaign_plan import round_target
@@ -188,7 +188,7 @@ class Campaign:
 
     def _fresh(self, name: str, candidates: Sequence[Candidate]) -> list[Candidate]:
         """The candidates that can be read and were not seen before, with the campaign's name on them."""
-        readable = [candidate for candidate in candidates if readable_by_members(candidate.text)]
+        readable = [candidate for candidate in candidates if is_readable(candidate.text)]
         self._neighbours.follow()
         sameness = self._neighbours.filter([candidate.text for candidate in readable])
         found = ["new" if c.again else same for c, same in zip(readable, sameness, strict=True)]

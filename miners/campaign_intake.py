@@ -9,8 +9,6 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from ensemble.errors import InputError
-from ensemble.text import Text, check_text
 from miners.campaign_records import IntakeState
 from miners.campaign_spec import CampaignSpec
 from miners.candidate import Candidate, Scored
@@ -218,13 +216,3 @@ def _checked(given: object, count: int) -> list[Candidate]:
     if len(given) > count:
         raise ValueError(f"proposed {len(given)} candidates where {count} were asked")
     return given
-
-
-def readable_by_members(text: Text) -> bool:
-    """Whether any member can read the text and its context: neither too long nor with characters that none takes."""
-    try:
-        check_text(text.text)
-        check_text(text.context, field="context", allow_empty=True)
-    except InputError:
-        return False
-    return True

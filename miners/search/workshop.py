@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.errors import InputError
-from ensemble.text import LabelledText, Text, check_text
+from ensemble.text import LabelledText, Text, is_readable
 from miners.errors import SourceError
 from miners.proposer import Costs
 from miners.rewrites.operator import Operator
@@ -77,7 +76,7 @@ class Workshop:
         except Exception as error:  # noqa: BLE001 (whatever an operator raises, the search goes on without it)
             self.benched[name] = f"{type(error).__name__}: {error}"
             return None
-        usable = checked if checked and _readable(checked[0]) and checked[0].id != parent.id else None
+        usable = checked if checked and is_readable(checked[0]) and checked[0].id != parent.id else None
         self._misses[name] = 0 if usable else self._misses.get(name, 0) + 1
         if self._misses[name] >= _PATIENCE:
             self.benched[name] = f"made nothing of its last {_PATIENCE} texts"
@@ -112,12 +111,3 @@ def _checked(made: object) -> tuple[Text, dict[str, Any]]:
     if len(json.dumps(notes, allow_nan=False)) > _MOST_NOTES:
         raise ValueError(f"its notes are longer than {_MOST_NOTES:,} characters")
     return Text(text.text, text.context), notes
-
-
-def _readable(text: Text) -> bool:
-    try:
-        check_text(text.text)
-        check_text(text.context, field="context", allow_empty=True)
-    except InputError:
-        return False
-    return True

@@ -43,7 +43,7 @@ Shares = Annotated[
 ]
 Generated = Annotated[
     bool,
-    typer.Option("--with-generated", help="With --input: also live traffic, completions, steered ones, rewrites."),
+    typer.Option("--with-generated", help=f"With --input: also {', '.join(GENERATED)}."),
 ]
 
 
@@ -71,8 +71,8 @@ def mine(
 ) -> None:
     """Run a mining campaign on the running service.
 
-    Without --input it mines the sample of live traffic, where one is kept, and completions by the language model:
-    plain ones, and ones steered by what was found; and rewrites.
+    Without --input it mines the sample of live traffic, where one is kept; completions by the language model, plain
+    ones and ones steered by what was found; rewrites of the task's labelled texts; and what the search makes of them.
 
     Ctrl-C leaves the campaign running in the service.
     """

@@ -3,35 +3,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from idle_source import IdleSource
 
 from miners.campaign_budget import affordable
 from miners.campaign_intake import Intake
 from miners.campaign_plan import ahead, places, round_target
 from miners.campaign_spec import CampaignSpec, Tally
-
-
-class Endless:
-    """A source that never says how much is left, or says a given number."""
-
-    name = "corpus:x"
-
-    def __init__(self, left=None):
-        self._left = left
-
-    def propose(self, _count):
-        return []
-
-    def observe(self, scored):
-        pass
-
-    def state(self):
-        return {}
-
-    def restore(self, state):
-        pass
-
-    def expected(self, limit):
-        return None if self._left is None else min(limit, self._left)
 
 
 def _spec(**fields):
@@ -49,7 +26,7 @@ def _spec(**fields):
 def test_rounds_fill_the_queue_exactly(left, queue_size, round_size, budget, members, least):
     """Whatever the numbers, known sources fill the queue to min(N, texts), at least one place a round, never over."""
     spec = _spec(budget=budget, queue_size=queue_size, round_size=round_size, places=least)
-    source, tally = Endless(left), Tally()
+    source, tally = IdleSource(left=left), Tally()
     intake = Intake([source], spec)
     total = min(left, budget // members)
     while affordable(spec, tally) and source._left and tally.queued < queue_size:
@@ -74,14 +51,14 @@ def test_duplicates_are_foreseen():
     """The texts still to come shrink by the share that was left out so far; an endless source counts as the budget."""
     spec = _spec(budget=4_000, queue_size=10)
     tally = Tally(proposed=200, scored=100, member_calls=400, members=4)
-    assert ahead(spec, tally, Intake([Endless(300)], spec)) == 150
-    assert ahead(spec, tally, Intake([Endless()], spec)) == 900
+    assert ahead(spec, tally, Intake([IdleSource(left=300)], spec)) == 150
+    assert ahead(spec, tally, Intake([IdleSource()], spec)) == 900
 
 
 def test_calls_that_a_cascade_saves_are_foreseen():
     """Where texts cost less than all members, more are to come; none once the budget may not pay for another one."""
     spec = _spec(budget=1_000, queue_size=10)
-    intake = Intake([Endless()], spec)
+    intake = Intake([IdleSource()], spec)
     assert ahead(spec, Tally(proposed=100, scored=100, member_calls=250, members=4), intake) == 300
     assert affordable(spec, Tally(proposed=100, scored=100, member_calls=250, members=4)) == 187
     assert ahead(spec, Tally(proposed=400, scored=400, member_calls=997, members=4), intake) == 0
@@ -90,7 +67,7 @@ def test_calls_that_a_cascade_saves_are_foreseen():
 def test_no_remnant_of_a_round_is_left():
     """What is to come is cut into equal rounds instead of full ones and a small last one."""
     spec = _spec(budget=100_000, queue_size=100, round_size=100, places=1)
-    assert round_target(spec, Tally(members=4), Intake([Endless(310)], spec)) == 104
+    assert round_target(spec, Tally(members=4), Intake([IdleSource(left=310)], spec)) == 104
 
 
 @pytest.mark.parametrize(("name", "expected"), [("corpus:a.txt", 2.0), ("rewrite:dilution", 0.5), ("completions", 1.0)])

@@ -3,30 +3,12 @@
 from collections import Counter
 
 import pytest
+from idle_source import IdleSource
 
 from miners.campaign_intake import Intake, shares_of
 from miners.campaign_spec import CampaignSpec
 
 OPERATORS = [f"rewrite:{letter}" for letter in "abcdefghij"]
-
-
-class Giving:
-    """A source that gives without end, a few at once."""
-
-    def __init__(self, name):
-        self.name = name
-
-    def propose(self, _count):
-        return []
-
-    def observe(self, scored):
-        pass
-
-    def state(self):
-        return {}
-
-    def restore(self, state):
-        pass
 
 
 def _spec(**fields):
@@ -35,7 +17,7 @@ def _spec(**fields):
 
 def _given(spec, texts, at_once=16):
     """Texts that each proposer has given after so many in all."""
-    intake = Intake([Giving(name) for name in ("corpus:x", "completions", *OPERATORS)], spec)
+    intake = Intake([IdleSource(name) for name in ("corpus:x", "completions", *OPERATORS)], spec)
     given = intake.state.given
     while sum(given.values()) < texts:
         name = intake.next_name()
