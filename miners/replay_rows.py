@@ -179,7 +179,7 @@ def to_replay(gathered: Gathered, table: Table, deployed: str | None, threshold:
     """
     name = deployed or table.members[0]
     if name not in table.members:
-        raise InputError(f"no member {name!r}; the rows have {', '.join(table.members)}", field="deployed")
+        raise InputError(f"{name!r} is not among the members of the rows: {', '.join(table.members)}", field="deployed")
     column, thresholds = table.members.index(name), table.thresholds.copy()
     thresholds[column] = thresholds[column] if threshold is None else threshold
     scores, labels = table.probabilities[:, column], np.array(gathered.labels, dtype=np.float64)

@@ -44,7 +44,7 @@ def chosen(names: str) -> list[Strategy]:
     if ALL in wanted:
         return list(known.values())
     if unknown := [name for name in wanted if name not in known]:
-        raise InputError(f"no strategy {unknown[0]!r}; there are {', '.join(known)}, or {ALL}", field="strategy")
+        raise InputError(f"{unknown[0]!r} is unknown; there are {', '.join(known)}, or {ALL}", field="strategy")
     if not wanted:
         raise InputError(f"names none; there are {', '.join(known)}, or {ALL}", field="strategy")
     return [known[name] for name in dict.fromkeys(wanted)]

@@ -124,7 +124,7 @@ def test_embeddings_of_two_widths_are_refused():
 @pytest.mark.parametrize(
     ("deployed", "threshold", "message"),
     [
-        ("c", None, "no member 'c'; the rows have a, b"),
+        ("c", None, "'c' is not among the members of the rows: a, b"),
         (None, 0.0, "passes none of 400 rows.*raise the threshold"),
         (None, 0.02, "none of these is labelled yes.*no failure to find"),
     ],

@@ -80,7 +80,7 @@ def test_names_on_the_command_line():
     """Names with commas between, each once, or all; an unknown one is named beside those there are."""
     assert [s.name for s in chosen("random, adaptive,random")] == ["random", "adaptive"]
     assert sorted(s.name for s in chosen("all")) == NAMES
-    with pytest.raises(InputError, match="no strategy 'luck'; there are adaptive, random"):
+    with pytest.raises(InputError, match="'luck' is unknown; there are adaptive, random"):
         chosen("random,luck")
     with pytest.raises(InputError, match="names none"):
         chosen(" , ")
