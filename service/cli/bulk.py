@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from service.cli.interrupts import plain_interrupts
 from service.cli.output import bar, printable, put, put_json, say, seconds
 
 if TYPE_CHECKING:
@@ -194,7 +195,8 @@ def run(state: RuntimeState, name: str, inputs: Sequence[str], settings: BulkSet
     if settings.look < 1 and not (folder / GATE).is_file():
         say("the gate on words is fitted first, to some thousand texts")
     try:
-        report = _read(state, plan, settings, folder)
+        with plain_interrupts():
+            report = _read(state, plan, settings, folder)
     except KeyboardInterrupt:
         say(f"what is finished stays in {folder}; go on with the same command and --name {printable(name)}")
         raise

@@ -27,6 +27,7 @@ from service.cli import (
     traffic,
     train,
 )
+from service.cli.interrupts import plain_interrupts
 from service.cli.output import printable, say
 from service.profile import apply_threads
 
@@ -76,7 +77,8 @@ def execute(arguments: Sequence[str]) -> int:
     Errors are one line on standard error; HUNGJURY_DEBUG=1 lets them through with their traceback.
     """
     try:
-        result = app(list(arguments), prog_name="hungjury", standalone_mode=False)
+        with plain_interrupts():
+            result = app(list(arguments), prog_name="hungjury", standalone_mode=False)
     except (SystemExit, typer.Exit) as ending:
         code = getattr(ending, "exit_code", getattr(ending, "code", 0))
         return code if isinstance(code, int) else FAILED
