@@ -20,12 +20,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import ray
 from ray.exceptions import RayError
 
 from ensemble.row_spans import Span
+from ensemble.scorer import FloatArray
+from miners.bulk_gate import FILE as GATE
 from miners.bulk_piece import PieceWorker, load_state
-from miners.bulk_pilot import make_gate
+from miners.bulk_pilot import make_gate, pilot_parts, score_pilot
 from miners.bulk_plan import BulkSettings, Piece, Plan
 from miners.bulk_shortlist import BulkReport, join
 from miners.errors import CampaignError
@@ -85,7 +88,7 @@ def run_bulk(
     waiting, before = _left(plan, folder)
     with _watched(folder, before, plan.rows, progress):
         if waiting and settings.look < 1:
-            _fit_gate(plan, settings, folder)
+            _fit_gate(plan, settings, folder, processes, niceness)
         if waiting:
             _work(waiting, settings, folder, processes, niceness)
     report = BulkReport(shards=plan.shards, pieces=len(plan.pieces))
@@ -126,13 +129,24 @@ def _work(pieces: list[Piece], settings: BulkSettings, folder: Path, processes: 
         raise CampaignError(f"the bulk run failed: {_cause(error)}; what is finished stays") from error
 
 
-def _fit_gate(plan: Plan, settings: BulkSettings, folder: Path) -> None:
-    """Fits the gate in a process of its own, which gives its memory back."""
-    cpus = _pool(1, 1)[1]
+def _fit_gate(plan: Plan, settings: BulkSettings, folder: Path, processes: int | None, niceness: int) -> None:
+    """Fits the gate in processes of their own, which give their memory back."""
+    if (folder / GATE).is_file():
+        return
+    parts, cpus = _pool(pilot_parts(plan.pieces), processes)
+    alone = ray.remote(num_cpus=cpus, max_calls=1)
     try:
-        ray.get(ray.remote(num_cpus=cpus, max_calls=1)(make_gate).remote(settings, plan.pieces, folder))
+        scored = [alone(_scored_pilot).remote(settings, plan.pieces, part, parts, niceness) for part in range(parts)]
+        ray.get(alone(make_gate).remote(settings, plan.pieces, folder, np.concatenate(ray.get(scored))))
     except RayError as error:
         raise CampaignError(f"the gate cannot be fitted: {_cause(error)}") from error
+
+
+def _scored_pilot(
+    settings: BulkSettings, pieces: tuple[Piece, ...], part: int, parts: int, niceness: int
+) -> FloatArray:
+    os.nice(niceness)
+    return score_pilot(settings, pieces, part, parts)
 
 
 def _pool(pieces: int, processes: int | None) -> tuple[int, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from ensemble.errors import InputError
 from ensemble.row_spans import read_span
 from ensemble.rows import Row
+from ensemble.scorer import FloatArray
 from ensemble.tasks.task import load_task
 from ensemble.text import Text
 from miners.bulk_gate import FILE, fit_gate
@@ -21,12 +22,23 @@ from miners.bulk_plan import BulkSettings, Piece
 LEAST, MOST, SHARE = 256, 4096, 0.05
 """Size of the pilot: a share of the corpus, between two numbers; as many of the task's rows at most stand beside it."""
 
+_SLICE = 512
+"""Texts scored at once."""
+
 _PLACES = 64
 """Pieces that the pilot is read from, evenly over the corpus."""
 
 
-def make_gate(settings: BulkSettings, pieces: Sequence[Piece], folder: Path) -> None:
+def make_gate(
+    settings: BulkSettings, pieces: Sequence[Piece], folder: Path, priorities: FloatArray | None = None
+) -> None:
     """Fits the gate and writes it into the run's folder; one that is there already stays.
+
+    Args:
+        settings: of the run.
+        pieces: all of them.
+        folder: of the run.
+        priorities: what `score_pilot` gave for all slices, joined in order; None scores them here.
 
     Raises:
         ArtifactError: a member cannot be loaded.
@@ -34,21 +46,50 @@ def make_gate(settings: BulkSettings, pieces: Sequence[Piece], folder: Path) -> 
     path = folder / FILE
     if path.is_file():
         return
-    scorers, niches = load_members(settings)
-    count = min(MOST, max(LEAST, round(SHARE * sum(piece.span.rows for piece in pieces))))
-    pilot, more = pilot_texts(pieces, count), _labelled(settings.task, count)
-    priorities = niches.place(score(scorers, [*pilot, *more])).priorities if pilot or more else np.zeros(0)
+    known = score_pilot(settings, pieces) if priorities is None else priorities
+    pilot, more = _texts_of(settings, pieces)
     here = len(pilot) or len(more)  # a corpus without a readable row is refused later, by the run itself
     texts = [text.text for text in [*pilot, *more]]
-    gate = fit_gate(
-        texts[:here], priorities[:here], settings.look, more=texts[here:], more_priorities=priorities[here:]
-    )
+    gate = fit_gate(texts[:here], known[:here], settings.look, more=texts[here:], more_priorities=known[here:])
     draft = path.with_name(f".{os.getpid()}.npz")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     gate.save(draft)
     draft.replace(path)
+
+
+def score_pilot(settings: BulkSettings, pieces: Sequence[Piece], part: int = 0, parts: int = 1) -> FloatArray:
+    """What the members give to one of several parts of the pilot: priorities, shape (texts of that part,).
+
+    However many parts there are, the same texts stand beside each other in a forward pass, so that the numbers are the
+    same to the last digit.
+
+    Raises:
+        ArtifactError: a member cannot be loaded.
+    """
+    texts = list(chain(*_texts_of(settings, pieces)))
+    starts = np.array_split(np.arange(0, len(texts), _SLICE), parts)[part]
+    if not len(starts):
+        return np.zeros(0)
+    scorers, niches = load_members(settings)
+    found = [score(scorers, texts[start : start + _SLICE]) for start in starts.tolist()]
     for scorer in scorers:
         scorer.close()
+    return niches.place(np.concatenate(found)).priorities
+
+
+def pilot_parts(pieces: Sequence[Piece]) -> int:
+    """Into how many parts the pilot is worth cutting: scoring one takes longer than loading the members for it."""
+    return max(1, _count(pieces) // _SLICE)
+
+
+def _texts_of(settings: BulkSettings, pieces: Sequence[Piece]) -> tuple[list[Text], list[Text]]:
+    """The pilot, and rows of the task beside it."""
+    count = _count(pieces)
+    return pilot_texts(pieces, count), _labelled(settings.task, count)
+
+
+def _count(pieces: Sequence[Piece]) -> int:
+    return min(MOST, max(LEAST, round(SHARE * sum(piece.span.rows for piece in pieces))))
 
 
 def pilot_texts(pieces: Sequence[Piece], count: int) -> list[Text]:

@@ -6,7 +6,7 @@ from bulk_corpus import settings, shard, texts
 
 from miners.bulk_gate import FILE, WordGate, fit_gate
 from miners.bulk_piece import PieceWorker, load_state
-from miners.bulk_pilot import make_gate, pilot_texts
+from miners.bulk_pilot import make_gate, pilot_texts, score_pilot
 from miners.bulk_plan import make_plan
 from miners.bulk_shortlist import BulkReport, join, read_shortlist
 from miners.errors import CampaignError
@@ -103,3 +103,18 @@ def test_a_run_behind_a_gate_goes_on_where_it_stopped(tmp_path):
     make_gate(chosen, plan.pieces[:1], tmp_path / "run")
     assert (tmp_path / "run" / FILE).read_bytes() == gate
     assert PieceWorker(chosen, tmp_path / "run").work(plan.pieces[0]) == ended
+
+
+def test_the_pilot_is_scored_alike_in_parts(tmp_path, monkeypatch):
+    """However many processes share it, its priorities are the same to the last digit, and so is the gate."""
+    monkeypatch.setattr("miners.bulk_pilot._SLICE", 256)
+    chosen, path = settings(look=0.5), shard(tmp_path / "a.jsonl", texts(1100))
+    pieces = make_plan([path], chosen, piece_bytes=20_000).pieces
+    monkeypatch.setattr("miners.bulk_pilot.LEAST", 600)
+    whole = score_pilot(chosen, pieces)
+    assert len(whole) > 600
+    for parts in (2, 9):
+        assert (np.concatenate([score_pilot(chosen, pieces, part, parts) for part in range(parts)]) == whole).all()
+    make_gate(chosen, pieces, tmp_path / "one")
+    make_gate(chosen, pieces, tmp_path / "parts", whole)
+    assert (tmp_path / "one" / FILE).read_bytes() == (tmp_path / "parts" / FILE).read_bytes()

@@ -99,3 +99,17 @@ def test_a_figure_of_speech_covers_its_words():
         ["They were killing time.", "They were killing. Time passed.", "Killing time, he killed her."]
     )
     np.testing.assert_array_equal(counts, [[0, 1, 0, 0], [2, 1, 0, 0], [1, 1, 0, 0]])
+
+
+def test_patterns_are_found_by_the_words_of_a_text():
+    """Exact words, beginnings, phrases over a line break and patterns that begin with a sign; the longest wins."""
+    groups = {
+        "cut": {"patterns": ["cut", "cut*", "cut to the bone", "cut to the quick"]},
+        "dash": {"patterns": ["-and-run", "hit"]},
+        "word": {"patterns": ["i*", "été"]},
+    }
+    matcher = LexiconMatcher(Lexicon.model_validate({"groups": groups}))
+    texts = ["Cut to the\nbone, cutlass; uncut, cut to the chase", "a hit-and-run, hit", "İl y a été, ÉTÉ! I, it", ""]
+    counts = matcher.counts(texts)[:, :3]
+    np.testing.assert_array_equal(counts, [[3, 0, 0], [0, 3, 0], [0, 0, 5], [0, 0, 0]])
+    np.testing.assert_array_equal(matcher.counts(texts)[:, :3], counts)
