@@ -97,11 +97,25 @@ class FlipByGradient(WordSwap):
 
 
 def local_embedding(path):
-    """Word vectors out of a file with `words` and `vectors`."""
+    """Word vectors out of a file with `words` and `vectors`.
+
+    With every word's nearest others by cosine, itself first: computing them when asked fails in TextAttack 0.3.11.
+    """
     table = np.load(path, allow_pickle=False)
     words = [str(word) for word in table["words"]]
     places = {word: place for place, word in enumerate(words)}
-    return WordEmbedding(table["vectors"], places, dict(enumerate(words)))
+    unit = table["vectors"] / np.linalg.norm(table["vectors"], axis=1, keepdims=True).clip(1e-9)
+    near = [row for start in range(0, len(unit), 512) for row in _nearest(unit, start, start + 512)]
+    return WordEmbedding(table["vectors"], places, dict(enumerate(words)), nn_matrix=np.array(near))
+
+
+def _nearest(unit, start, end):
+    """The words nearest to some, with themselves in front: (words, CANDIDATES + 1)."""
+    likeness = unit[start:end] @ unit.T
+    likeness[np.arange(len(likeness)), np.arange(start, start + len(likeness))] = np.inf
+    best = np.argpartition(-likeness, CANDIDATES, axis=1)[:, : CANDIDATES + 1]
+    order = np.argsort(-np.take_along_axis(likeness, best, axis=1), axis=1)
+    return np.take_along_axis(best, order, axis=1)
 
 
 def attack(recipe, embeddings):
