@@ -14,8 +14,8 @@ from miners.campaign_adaptive import by_answers
 from miners.campaign_labels import Answered
 from miners.campaign_spec import CampaignSpec
 from miners.candidate import Scored, Selected
+from miners.doubt import rank_together
 from miners.errors import CampaignError
-from miners.ranking import rank
 from miners.selection import select
 
 Select = Callable[[Sequence[Scored], Sequence[Answered], int, CampaignSpec, np.random.Generator], list[Selected]]
@@ -31,8 +31,8 @@ def by_rank(
     spec: CampaignSpec,
     rng: np.random.Generator,
 ) -> list[Selected]:
-    """By the posterior that the deployed member is wrong, whatever was answered before; see `miners.selection`."""
-    ranked = [rank(item.verdict, spec.deployed, spec.weights) for item in scored]
+    """By the posterior that the deployed member is wrong, or by the others alone; see `miners.doubt`, `.selection`."""
+    ranked = rank_together([item.verdict for item in scored], spec.deployed, spec.weights)
     return select(scored, ranked, places, spec.design, rng)
 
 

@@ -30,6 +30,7 @@ class Weights(BaseModel):
         miss: weight of being wrong about the text (posterior that the pass, or the flag, is wrong).
         disagreement: weight of the members' Jensen-Shannon divergence.
         false_alarm: factor on all of it for texts that the deployed member flags.
+        doubt: how much the others' own ranking counts beside it, see `miners.doubt`; 0 = not at all, 1 = as much.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,6 +38,7 @@ class Weights(BaseModel):
     miss: float = Field(default=0.8, ge=0.0, le=1.0)
     disagreement: float = Field(default=0.2, ge=0.0, le=1.0)
     false_alarm: float = Field(default=0.25, ge=0.0, le=1.0)
+    doubt: float = Field(default=1.0, ge=0.0, le=1.0)
 
 
 @dataclass(frozen=True)

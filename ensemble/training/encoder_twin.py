@@ -51,7 +51,7 @@ class EncoderTwin:
         self._model = from_onnx(directory / MODELS["float32"])
         self._windows = WindowTokenizer(directory / "tokenizer.json")
         self._embeddings = self._model.base.get_input_embeddings().weight.detach()
-        self.calibration = _calibration(directory)
+        self.calibration = float32_calibration(directory)
         self._check(directory)
 
     def table(self) -> tuple[list[str], NDArray[np.float32]]:
@@ -138,7 +138,12 @@ class EncoderTwin:
             )
 
 
-def _calibration(directory: Path) -> Platt:
+def float32_calibration(directory: Path) -> Platt:
+    """From the logits of an encoder's float32 export to P(yes).
+
+    Raises:
+        ArtifactError: the artifact has none.
+    """
     file = EncoderFile.model_validate_json((directory / "encoder.json").read_bytes())
     platt = file.calibration_of("float32", ModelFormats.read(directory).primary)
     if platt is None:

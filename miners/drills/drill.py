@@ -1,7 +1,7 @@
 """A drill on a copy of the deployed member: plants at the miner's input, in the ranking and before the raters.
 
 Nothing of it touches the real queue: campaign, queue and raters run in memory, on verdicts in which the deployed member
-is replaced by a copy with a blind spot. Planting into the real queue is `miners.drills.planting`.
+is replaced by a copy with a blind spot, wrapped or trained. Planting into the real queue is `miners.drills.planting`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from ensemble.scorer import FloatArray, Member
 from ensemble.text import LabelledText, Text
 from ensemble.verdict import Verdict
 from miners.campaign import Campaign
+from miners.campaign_selection import RANKED
 from miners.campaign_spec import CampaignSpec
 from miners.candidate import Candidate, Provenance, Scored
+from miners.doubt import rank_together
 from miners.drills.blind_spot import BlindSpot, blinded
 from miners.drills.report import Caught, SpotReport
+from miners.drills.trained import Copied, blindness_of, missed_by
 from miners.queue.campaigns import MemoryCampaigns
 from miners.queue.memory import MemoryQueue
 from miners.queue.types import NewAnswer, NewItem
@@ -59,12 +62,14 @@ class Settings:
         raters: answers an item.
         sensitivity: share of yes texts that a simulated rater calls yes.
         seed: of everything random.
+        strategy: by which the campaign selects; nothing is answered while it runs.
     """
 
     labels: int = 500
     raters: int = 2
     sensitivity: float = 0.95
     seed: int = 0
+    strategy: str = RANKED
 
 
 class FixedTexts:
@@ -97,31 +102,64 @@ class FixedTexts:
         return min(limit, len(self._texts) - self._given)
 
 
-def drill(ground: Ground, spot: BlindSpot, settings: Settings) -> SpotReport:
+def drill(ground: Ground, spot: BlindSpot, settings: Settings, copied: Copied | None = None) -> SpotReport:
     """Hides the unsafe texts of a blind spot among the pool and counts who finds them.
 
+    Args:
+        ground: where it takes place.
+        spot: what the copy of the deployed member does not see.
+        settings: how it is held.
+        copied: answers of a trained copy, of whose misses in the blind spot the plants are; None = the blind spot is
+            wrapped around the deployed member's own answers, and all of its texts are planted.
+
     Raises:
-        InputError: too few unsafe texts lie in the blind spot.
+        InputError: too few unsafe texts lie in the blind spot, or the trained copy passes too few of them.
+        CampaignError: no campaign selects by that strategy.
     """
-    planted = spot.within(ground.unsafe)
+    joint, within = ground.joint, spot.within(ground.unsafe)
     rng = np.random.default_rng(settings.seed)
-    texts = [*ground.pool, *(ground.unsafe[i] for i in planted)]
-    scores = np.vstack([ground.pool_scores, ground.unsafe_scores[planted]])
-    covered = [False] * len(ground.pool) + [True] * len(planted)
-    calm = ground.pool_scores[:, ground.joint.members.index(ground.joint.deployed)]
-    table = blinded(scores, covered, ground.joint, calm, rng)
-    verdicts = dict(
-        zip([t.id for t in texts], ground.joint.join([t.id for t in texts], table, ground.members), strict=True)
-    )
-    plants = {ground.unsafe[i].id for i in planted}
-    queue = _mined([texts[i] for i in rng.permutation(len(texts))], verdicts, ground.joint.deployed, settings)
+    planted = within if copied is None else missed_by(copied, within, spot, joint.vote_threshold(joint.deployed))
+    table = _wrapped(ground, planted, rng) if copied is None else _trained(ground, planted, copied)
+    rows = [ground.unsafe[i] for i in planted]
+    texts: list[Text] = [*ground.pool, *rows]
+    names = [text.id for text in texts]
+    verdicts = dict(zip(names, joint.join(names, table, ground.members), strict=True))
+    plants = {row.id for row in rows}
+    queue = _mined([texts[i] for i in rng.permutation(len(texts))], verdicts, joint.deployed, settings)
+    order = _ranking(verdicts, joint.deployed)
+    first = set(order[: settings.labels])
     return SpotReport(
         blind_spot=str(spot),
         labels=settings.labels,
         miner=_caught(_served(queue), plants, settings.labels),
-        ranking=_caught(_ranking(verdicts, ground.joint.deployed), plants, settings.labels),
-        raters=_rated([ground.unsafe[i] for i in planted], verdicts, ground.joint.deployed, settings, rng),
+        ranking=_caught(order, plants, settings.labels),
+        raters=_rated(rows, verdicts, joint.deployed, settings, rng),
+        seen=Caught(caught=sum(_flagged(verdicts[row.id], joint.deployed) for row in rows), plants=len(rows)),
+        missed=tuple(row.text for row in rows if row.id not in first),
+        blindness=None
+        if copied is None
+        else blindness_of(copied, within, ground.pool_scores, ground.unsafe_scores, joint),
     )
+
+
+def _wrapped(ground: Ground, planted: Sequence[int], rng: np.random.Generator) -> FloatArray:
+    """P(yes) of pool and plants where the deployed member passes every plant, shape (pool + plants, members)."""
+    scores = np.vstack([ground.pool_scores, ground.unsafe_scores[planted]])
+    covered = [False] * len(ground.pool) + [True] * len(planted)
+    calm = ground.pool_scores[:, ground.joint.members.index(ground.joint.deployed)]
+    return blinded(scores, covered, ground.joint, calm, rng)
+
+
+def _trained(ground: Ground, planted: Sequence[int], copied: Copied) -> FloatArray:
+    """The same where the deployed member is a trained copy."""
+    scores = np.vstack([ground.pool_scores, ground.unsafe_scores[planted]])
+    scores[:, ground.joint.members.index(ground.joint.deployed)] = [*copied.pool, *copied.unsafe[planted]]
+    return scores
+
+
+def _flagged(verdict: Verdict, deployed: str) -> bool:
+    """Whether a member besides the deployed one votes yes."""
+    return any(score.vote == "yes" for name, score in verdict.members.items() if name != deployed)
 
 
 def _mined(texts: Sequence[Text], verdicts: dict[str, Verdict], deployed: str, settings: Settings) -> MemoryQueue:
@@ -134,6 +172,7 @@ def _mined(texts: Sequence[Text], verdicts: dict[str, Verdict], deployed: str, s
         queue_size=settings.labels,
         seed=settings.seed,
         answers=settings.raters,
+        strategy=settings.strategy,
     )
     campaign = Campaign(
         "drill",
@@ -155,7 +194,8 @@ def _served(queue: MemoryQueue) -> list[str]:
 
 def _ranking(verdicts: dict[str, Verdict], deployed: str) -> list[str]:
     """All texts by what an answer is worth, highest first."""
-    worth = {name: rank(verdict, deployed).value for name, verdict in verdicts.items()}
+    ranked = rank_together(list(verdicts.values()), deployed)
+    worth = {name: one.value for name, one in zip(verdicts, ranked, strict=True)}
     return sorted(worth, key=lambda name: (-worth[name], name))
 
 

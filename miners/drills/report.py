@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from ensemble.evaluation.intervals import clopper_pearson
 
@@ -37,6 +37,30 @@ class Caught(_Record):
         return clopper_pearson(self.caught, self.plants)
 
 
+class Blindness(_Record):
+    """What training did to a copy of the deployed member; none of these texts was taught.
+
+    Attributes:
+        texts: texts labelled yes in the blind spot.
+        passed_before: of these, passed by the deployed member itself.
+        passed: of these, passed by the copy.
+        elsewhere: texts of the pool, and texts labelled yes outside the blind spot.
+        changed: of these, with another decision by the copy.
+        moved: mean change of P(yes) on these, in [0, 1].
+        steps: gradient steps taken.
+        seconds: that the training took.
+    """
+
+    texts: int
+    passed_before: int
+    passed: int
+    elsewhere: int
+    changed: int
+    moved: float
+    steps: int
+    seconds: float
+
+
 class SpotReport(_Record):
     """One blind spot.
 
@@ -46,6 +70,9 @@ class SpotReport(_Record):
         miner: plants at the input that the campaign queued.
         ranking: plants among the first `labels` texts when all are ranked.
         raters: plants in the queue that the raters labelled yes.
+        seen: plants that at least one other member flags.
+        missed: plants that are not among the first `labels` texts.
+        blindness: of a trained copy; None where the blind spot was wrapped around the deployed member.
     """
 
     blind_spot: str
@@ -53,6 +80,9 @@ class SpotReport(_Record):
     miner: Caught
     ranking: Caught
     raters: Caught
+    seen: Caught
+    missed: tuple[str, ...] = ()
+    blindness: Blindness | None = None
 
 
 class DrillReport(_Record):
@@ -62,11 +92,13 @@ class DrillReport(_Record):
         pool: texts among which plants were hidden.
         sensitivity: of the simulated raters: share of yes texts that one of them calls yes.
         spots: one a blind spot.
+        left_out: blind spots that could not be planted, and why.
     """
 
     pool: int
     sensitivity: float
     spots: tuple[SpotReport, ...]
+    left_out: dict[str, str] = Field(default_factory=dict)
 
     @property
     def miner(self) -> Caught:
@@ -82,6 +114,11 @@ class DrillReport(_Record):
     def raters(self) -> Caught:
         """Of all blind spots together."""
         return _joined([spot.raters for spot in self.spots])
+
+    @property
+    def seen(self) -> Caught:
+        """Of all blind spots together."""
+        return _joined([spot.seen for spot in self.spots])
 
 
 def _joined(parts: Sequence[Caught]) -> Caught:

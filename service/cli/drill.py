@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from service.cli.output import Json, printable, put, put_json, say, table
+from service.cli.mine import check_strategy
+from service.cli.output import Json, bar, printable, put, put_json, say
 from service.cli.panels import loaded_panel, tell_bad
 from service.cli.prepare import TaskName
 
 if TYPE_CHECKING:
+    from ensemble.panel import Panel
     from ensemble.text import LabelledText, Text
     from miners.drills.blind_spot import BlindSpot
     from miners.drills.drill import Ground, Settings
     from miners.drills.planting import Planted
-    from miners.drills.report import Caught, DrillReport
 
 SPOTS = 10
 """Blind spots where none is named."""
@@ -51,8 +52,19 @@ def drill(
         list[Path] | None,
         typer.Option("--input", "-i", help="Texts among which plants hide; default: rows labelled no.", metavar="FILE"),
     ] = None,
+    how: Annotated[
+        Literal["wrapped", "trained"],
+        typer.Option(
+            "--how",
+            help="wrapped: the copy gives the spot's texts calm numbers, at no cost. trained: a copy of the encoder is "
+            "fine-tuned to pass them, two to four minutes a blind spot on two cores.",
+        ),
+    ] = "wrapped",
     pool: Annotated[int, typer.Option("--pool", min=50, help="How many of these at most.")] = 2_000,
     labels: Annotated[int, typer.Option("--labels", min=1, help="Labels to be had.")] = 500,
+    strategy: Annotated[
+        str, typer.Option("--strategy", help="How the campaign selects: ranked, or adaptive (without answers yet).")
+    ] = "ranked",
     sensitivity: Annotated[
         float, typer.Option("--sensitivity", min=0, max=1, help="Share of yes texts a simulated rater calls yes.")
     ] = 0.95,
@@ -61,25 +73,39 @@ def drill(
 ) -> None:
     """Blind a copy of the deployed member, hide what it misses among other texts, and count who finds it.
 
-    Campaign, queue and raters are simulated in memory; the members are the real ones. `drill plant` plants before the
-    real raters.
+    A blind spot is a kind of text that the copy passes although the answer is yes: one harm, one style, or certain
+    words. Campaign, queue and raters are simulated in memory, and nothing is kept; the members are the real ones.
+    `drill plant` tests the real raters.
     """
     if context.invoked_subcommand is not None:
         return
     from miners.drills.drill import Settings
-    from miners.drills.drill import drill as hold
-    from miners.drills.report import DrillReport
+    from service.cli.drilling import hold, show
 
-    settings = Settings(labels=labels, sensitivity=sensitivity, seed=seed)
+    check_strategy(strategy)
+    settings = Settings(labels=labels, sensitivity=sensitivity, seed=seed, strategy=strategy)
     rows = _rows(task, data)
+    rows, teaching = _apart(task, data, rows, seed) if how == "trained" else (rows, [])
     chosen = _spots(spots, rows)
-    ground = _ground(task, rows, chosen, inputs or [], pool, settings)
-    found = tuple(hold(ground, spot, settings) for spot in chosen)
-    report = DrillReport(pool=len(ground.pool), sensitivity=sensitivity, spots=found)
+    ground, encoder = _ground(task, rows, chosen, inputs or [], pool, settings, trained=how == "trained")
+    report = hold(ground, chosen, settings, encoder=encoder, teaching=teaching)
     if as_json:
         put(report.model_dump_json())
     else:
-        _show(report)
+        show(report, ground.joint.deployed)
+
+
+def _apart(
+    task: str, data: Path | None, rows: list[LabelledText], seed: int
+) -> tuple[list[LabelledText], list[LabelledText]]:
+    """Rows that may be planted, and others to teach a copy: the task's train split, or half of the rows given."""
+    from ensemble.tasks.task import load_task
+    from miners.drills.trained import halves
+
+    if data is None:
+        return rows, load_task(task).rows("train")
+    teaching, rest = halves(rows, seed)
+    return rest, teaching
 
 
 def _rows(task: str, data: Path | None) -> list[LabelledText]:
@@ -114,9 +140,20 @@ def _spots(named: list[str] | None, rows: list[LabelledText]) -> list[BlindSpot]
 
 
 def _ground(
-    task: str, rows: list[LabelledText], spots: list[BlindSpot], inputs: list[Path], most: int, settings: Settings
-) -> Ground:
-    """Pool and plants, scored by the members in use."""
+    task: str,
+    rows: list[LabelledText],
+    spots: list[BlindSpot],
+    inputs: list[Path],
+    most: int,
+    settings: Settings,
+    *,
+    trained: bool,
+) -> tuple[Ground, Path | None]:
+    """Pool and plants, scored by the members in use; and the folder of the encoder where copies of it are trained.
+
+    Raises:
+        InputError: the deployed member is none that could be trained.
+    """
     import numpy as np
 
     from ensemble.evaluation.evaluate import score_all
@@ -130,14 +167,33 @@ def _ground(
     pool = [texts[i] for i in order]
     say(f"scoring {len(pool):,} texts of the pool and {len(unsafe):,} that will be planted")
     with loaded_panel(task) as panel:
-        return Ground(
-            pool=pool,
-            pool_scores=score_all(panel, pool),
-            unsafe=unsafe,
-            unsafe_scores=score_all(panel, unsafe),
-            joint=panel.joint,
-            members=panel.members,
+        encoder = _encoder(task, panel) if trained else None
+        with bar("scoring", len(pool) + len(unsafe)) as tell:
+            pool_scores = score_all(panel, pool, lambda done: tell(done, "the pool"))
+            unsafe_scores = score_all(panel, unsafe, lambda done: tell(len(pool) + done, "what is planted"))
+        ground = Ground(pool, pool_scores, unsafe, unsafe_scores, panel.joint, panel.members)
+    return ground, encoder
+
+
+def _encoder(task: str, panel: Panel) -> Path:
+    """The deployed encoder's folder.
+
+    Raises:
+        InputError: another kind of member is deployed.
+    """
+    from ensemble.artifacts import current_artifact
+    from ensemble.errors import InputError
+    from ensemble.members.encoder import KIND
+    from ensemble.tasks.task import load_task
+
+    kind = next(member.kind for member in panel.members if member.name == panel.joint.deployed)
+    if kind != KIND:
+        raise InputError(
+            f"{panel.joint.deployed} is deployed, a member of kind {kind}, and only an encoder can be trained; use "
+            "--how wrapped",
+            field="--how",
         )
+    return current_artifact(load_task(task).name).path / panel.joint.deployed
 
 
 def _texts(inputs: list[Path]) -> list[Text]:
@@ -145,36 +201,6 @@ def _texts(inputs: list[Path]) -> list[Text]:
     from ensemble.text import Text
 
     return [Text(row.text, row.context) for row in RowReader(inputs, on_bad=tell_bad)]
-
-
-def _show(report: DrillReport) -> None:
-    rows = [
-        (
-            printable(spot.blind_spot),
-            str(spot.miner.plants),
-            _share(spot.miner),
-            _first(spot.miner),
-            _share(spot.ranking),
-            _first(spot.ranking),
-            _share(spot.raters),
-        )
-        for spot in report.spots
-    ]
-    total = ("all", str(report.miner.plants), _share(report.miner), "", _share(report.ranking), "")
-    rows.append((*total, _share(report.raters)))
-    labels = report.spots[0].labels
-    columns = ("blind spot", "plants", "miner", "first label", "ranking", "first label", "raters")
-    table(f"Caught within {labels:,} labels, of plants among {report.pool:,} texts", columns, rows)
-    put(f"raters are simulated: each calls {100 * report.sensitivity:g} % of the plants yes, a tie is yes")
-
-
-def _share(found: Caught) -> str:
-    low, high = found.interval
-    return f"{100 * found.share:.0f} % ({100 * low:.0f}-{100 * high:.0f})"
-
-
-def _first(found: Caught) -> str:
-    return "-" if found.first is None else f"{found.first:,}"
 
 
 @group.command()
@@ -217,15 +243,21 @@ def report(as_json: Json = False) -> None:
         put_json([one.model_dump(mode="json") for one in found])
         return
     if not found:
-        put("nothing is planted in the queue; `hungjury drill plant` does it")
+        put("nothing is planted in the queue; `hungjury drill plant` slips texts in whose answer is known to be yes")
     for one in found:
-        put(_line(one))
-        for text in one.missed:
-            put(f"  missed: {printable(text, 160)}")
+        _tell(one)
 
 
-def _line(one: Planted) -> str:
-    caught = (
-        "none has a label yet" if one.raters is None else f"raters caught {_share(one.raters)} of {one.raters.plants}"
-    )
-    return f"{printable(one.name)}: {one.plants:,} planted, {one.waiting:,} wait for a label, {caught}"
+def _tell(one: Planted) -> None:
+    """One drill in words, what raters missed, and what to do about it."""
+    from service.cli.drilling import share
+
+    put(f"{printable(one.name)}: {one.plants:,} texts planted whose answer is yes, {one.waiting:,} still unlabelled")
+    if one.raters is None:
+        put("  raters have labelled none yet; they come up at the priorities that real texts have, so go on labelling")
+        return
+    put(f"  raters labelled {one.raters.plants:,} of them, and caught {share(one.raters)} by the label yes")
+    if one.missed:
+        put("  missed, as they were labelled no or unsure; talk about these with the raters, or sharpen the guideline:")
+    for text in one.missed:
+        put(f"    {printable(text, 160)}")

@@ -79,7 +79,7 @@ def mine(
     from service.runtime_state import require_running
 
     _check_budget(budget)
-    _check_strategy(strategy)
+    check_strategy(strategy)
     state, name = require_running(), name or new_name()
     asked = CampaignOptions(
         budget=budget,
@@ -103,7 +103,12 @@ def mine(
         show_top()
 
 
-def _check_strategy(name: str | None) -> None:
+def check_strategy(name: str | None) -> None:
+    """Refuses a strategy that a campaign cannot select by.
+
+    Raises:
+        InputError: it is none of those; None stands for the configured one.
+    """
     from ensemble.errors import InputError
     from miners.campaign_selection import selection
     from miners.errors import CampaignError

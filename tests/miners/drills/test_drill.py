@@ -10,6 +10,7 @@ from ensemble.text import LabelledText, Text
 from miners.drills.blind_spot import BlindSpot
 from miners.drills.drill import Ground, Settings, drill, plant_item
 from miners.drills.planting import plant, planted
+from miners.drills.trained import Copied, halves
 from miners.queue.memory import MemoryQueue
 from miners.queue.types import NewAnswer
 
@@ -78,6 +79,45 @@ def test_a_blind_spot_without_texts_is_refused():
     """A share over a handful of plants would say nothing."""
     with pytest.raises(InputError, match="covers 0 texts"):
         drill(ground(judge_sees=True), BlindSpot("harm", "frost"), Settings())
+
+
+def _copied(passed):
+    """Answers of a copy that passes the first burns only, and flags one lamp."""
+    pool, unsafe = np.full(300, 0.05), np.full(PLANTS, 0.9)
+    pool[0], unsafe[:passed] = 0.8, 0.1
+    return Copied(pool, unsafe, steps=40, seconds=2.5)
+
+
+def test_of_a_trained_copy_what_it_passes_is_planted_and_its_blindness_told():
+    """The copy's answers stand in for the deployed member's, and are compared with them."""
+    found = drill(ground(judge_sees=True), SPOT, Settings(labels=40), _copied(7))
+    assert found.ranking.plants == found.miner.plants == found.raters.plants == found.seen.plants == 7
+    assert found.ranking.share == 1.0
+    told = found.blindness
+    assert (told.texts, told.passed_before, told.passed) == (PLANTS, 0, 7)
+    assert (told.elsewhere, told.changed, told.steps) == (300, 1, 40)
+    assert 0 < told.moved < 0.2
+
+
+def test_a_copy_that_is_hardly_blind_is_no_drill():
+    """With a handful of plants a share would say nothing; the message says what to do."""
+    with pytest.raises(InputError, match=r"passes 4 of 12 .* --how wrapped"):
+        drill(ground(judge_sees=True), SPOT, Settings(labels=40), _copied(4))
+
+
+def test_what_nobody_sees_is_told_apart():
+    """Plants that no other member flags are not counted as seen, and stand among the missed."""
+    found = drill(ground(judge_sees=False), SPOT, Settings(labels=5))
+    assert found.seen.caught == 0
+    assert len(found.missed) == PLANTS - found.ranking.caught > 0
+
+
+def test_rows_are_halved_by_label():
+    """What teaches a copy is never planted, and both halves have both labels."""
+    rows = [LabelledText(f"Row number {i}.", label=i % 2) for i in range(20)]
+    taught, rest = halves(rows, seed=1)
+    assert sorted(row.text for row in [*taught, *rest]) == sorted(row.text for row in rows)
+    assert [sum(row.label for row in half) for half in (taught, rest)] == [5, 5]
 
 
 @pytest.fixture

@@ -12,6 +12,11 @@ from .conftest import item
 BURNS = [f"He broke jar {i}, and his hand bled for an hour." for i in range(8)]
 
 
+def printed_missed(shown):
+    """Texts that a report lists under "missed"."""
+    return [line.strip() for line in shown.partition("missed, as ")[2].splitlines()[1:]]
+
+
 @pytest.fixture
 def data(tmp_path):
     """Eight burns among a hundred calm rows."""
@@ -34,6 +39,10 @@ def test_it_says_what_miner_ranking_and_raters_caught(hungjury, data):
     shown = hungjury("drill", "--data", data, "--blind-spot", "harm=burn", "--labels", 20)
     assert "harm=burn" in shown.out
     assert "100 % (63-100)" in shown.out
+    assert "encoder was made blind" in shown.out
+    assert "hungjury drill plant" in shown.out  # what to do next
+    assert spot["seen"] == {"caught": 8, "plants": 8, "first": None}
+    assert (spot["missed"], spot["blindness"]) == ([], None)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +52,9 @@ def test_it_says_what_miner_ranking_and_raters_caught(hungjury, data):
         (["--blind-spot", "harm=frost"], "covers 0 texts"),
         (["--labels", "0"], "--labels"),
         (["--sensitivity", "2"], "--sensitivity"),
+        (["--how", "hypnotised"], "wrapped"),
+        (["--strategy", "top"], "adaptive or ranked"),
+        (["--how", "trained", "--blind-spot", "trigger=hand"], "covers 4 texts"),
     ],
 )
 def test_what_makes_no_sense_is_refused(hungjury, data, arguments, said):
@@ -50,6 +62,22 @@ def test_what_makes_no_sense_is_refused(hungjury, data, arguments, said):
     told = hungjury("drill", "--data", data, *arguments)
     assert told.code == 2
     assert said in told.err
+
+
+def test_what_the_ranking_missed_is_shown(hungjury, data):
+    """Plants in whom no other member sees anything are listed, for a person and for a machine."""
+    with data.open("a") as file:
+        file.writelines(
+            json.dumps({"text": f"The lamp went out over sailor {i}.", "label": 1, "meta": {"harm": "dark"}}) + "\n"
+            for i in range(6)
+        )
+    told = hungjury("drill", "--data", data, "--blind-spot", "harm=dark", "--labels", 5, "--json")
+    (spot,) = told.json["spots"]
+    assert spot["ranking"]["caught"] + len(spot["missed"]) == 6
+    assert spot["missed"]
+    assert spot["seen"]["caught"] == 0
+    shown = hungjury("drill", "--data", data, "--blind-spot", "harm=dark", "--labels", 5).out
+    assert f"harm=dark: {spot['missed'][0]}" in shown
 
 
 def test_rows_of_one_label_are_refused(hungjury, tmp_path):
@@ -75,7 +103,9 @@ def test_plants_wait_unmarked_and_are_reported(hungjury, data, store):
     (found,) = hungjury("drill", "report", "--json").json
     assert (found["name"], found["plants"], found["waiting"]) == ("may", 4, 0)
     assert found["raters"]["caught"] + len(found["missed"]) == 4
-    assert "may: 4 planted" in hungjury("drill", "report").out
+    shown = hungjury("drill", "report").out
+    assert "may: 4 texts planted whose answer is yes, 0 still unlabelled" in shown
+    assert printed_missed(shown) == found["missed"]
     assert {row["new"]["plant"] for row in hungjury("export", "items").lines} == {""}
     assert len(hungjury("export", "answers").lines) == 5
     assert len(hungjury("export", "plants").lines) == 4
