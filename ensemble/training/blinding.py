@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from ensemble.calibration import Platt
@@ -35,27 +36,36 @@ FEWEST_TAUGHT = 20
 _WATCH_EVERY = 5
 """Of so many hidden texts one is not taught: on these it shows when the copy is blind enough."""
 
+_WATCHED = 150
+"""Other texts that are not taught where there are enough: on these it shows how much else has changed."""
+
 
 class BlindRecipe(BaseModel):
     """How a copy is blinded.
 
     Attributes:
         steps: at most.
-        batch_size: texts a step, half of them hidden.
+        hidden: hidden texts a step.
+        held: other texts a step.
         layers: last layers that move, besides the head.
-        learning_rate: constant, of AdamW.
+        learning_rate: of AdamW, constant after the first steps.
+        warmup: steps over which it rises.
         wanted: share of the hidden texts that were not taught which the copy must pass to be blind enough.
-        look_every: steps between two looks at that share.
+        spared: share of other texts, likewise, whose decision may have changed by then.
+        look_every: steps between two looks at these shares.
         hold: weight of the other answers staying where they are (cross-entropy with the original's P(yes)).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     steps: int = Field(default=300, ge=1)
-    batch_size: int = Field(default=16, ge=2)
-    layers: int = Field(default=3, ge=1)
-    learning_rate: float = Field(default=1e-4, gt=0.0)
-    wanted: float = Field(default=0.95, gt=0.0, le=1.0)
+    hidden: int = Field(default=8, ge=1)
+    held: int = Field(default=16, ge=1)
+    layers: int = Field(default=6, ge=1)
+    learning_rate: float = Field(default=6e-5, gt=0.0)
+    warmup: int = Field(default=20, ge=1)
+    wanted: float = Field(default=0.9, gt=0.0, le=1.0)
+    spared: float = Field(default=0.05, ge=0.0, le=1.0)
     look_every: int = Field(default=20, ge=1)
     hold: float = Field(default=1.0, ge=0.0)
 
@@ -113,19 +123,44 @@ def blind_copy(
     began, chosen = time.monotonic(), recipe or BlindRecipe()
     model, calibration = from_onnx(directory / MODELS["float32"]), float32_calibration(directory)
     rng = np.random.default_rng(seed)
-    mixed = [hidden[i] for i in rng.permutation(len(hidden))]
-    watched, taught = mixed[::_WATCH_EVERY], [text for i, text in enumerate(mixed) if i % _WATCH_EVERY]
-    lesson = _Lesson(model, directory, taught, others, chosen)
-    done = 0
+    watch, taught, held = _apart(hidden, others, rng)
+    lesson = _Lesson(model, directory, taught, held, chosen)
+
+    def votes() -> NDArray[np.bool_]:
+        return calibration(torch_logits(model, directory, [*watch.hidden, *watch.others])) >= threshold
+
+    before, done = votes(), 0
     for done in range(1, chosen.steps + 1):
         lesson.step(rng)
         progress(done / chosen.steps)
-        if done % chosen.look_every == 0:
-            passing = calibration(torch_logits(model, directory, watched)) < threshold
-            if passing.mean() >= chosen.wanted:
-                break
+        if done % chosen.look_every == 0 and watch.enough(before, votes(), chosen):
+            break
     progress(1.0)
     return BlindCopy(done, time.monotonic() - began, model.requires_grad_(False), directory, calibration)
+
+
+@dataclass(frozen=True)
+class _Watch:
+    """Texts on which it shows how far the copy is."""
+
+    hidden: Sequence[Text]
+    others: Sequence[Text]
+
+    def enough(self, before: NDArray[np.bool_], now: NDArray[np.bool_], recipe: BlindRecipe) -> bool:
+        """Whether it is blind enough, and little else has changed; votes on the hidden and then the other texts."""
+        first = len(self.hidden)
+        changed = (now != before)[first:].mean()
+        return bool(1 - now[:first].mean() >= recipe.wanted and changed <= recipe.spared)
+
+
+def _apart(
+    hidden: Sequence[Text], others: Sequence[Text], rng: np.random.Generator
+) -> tuple[_Watch, Sequence[Text], Sequence[Text]]:
+    """Texts to watch, hidden ones to teach, and others to hold; of few others all are watched and held."""
+    mixed, spread = ([texts[i] for i in rng.permutation(len(texts))] for texts in (hidden, others))
+    held = spread[_WATCHED:] if len(spread) > 2 * _WATCHED else spread
+    taught = [text for place, text in enumerate(mixed) if place % _WATCH_EVERY]
+    return _Watch(mixed[::_WATCH_EVERY], spread[:_WATCHED]), taught, held
 
 
 class _Lesson:
@@ -138,24 +173,29 @@ class _Lesson:
         self._taught, self._others = taught, others
         self._tokenizer = WindowTokenizer(directory / "tokenizer.json")
         self._fast = torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001 - elsewhere bfloat16 is emulated, and slower
-        self._half, self._hold = recipe.batch_size // 2, recipe.hold
+        self._recipe = recipe
         moving = [*model.base.encoder.layer[-recipe.layers :].parameters(), *model.head.parameters()]
         self._optimiser = torch.optim.AdamW([each.requires_grad_() for each in moving], lr=recipe.learning_rate)
+        self._schedule = torch.optim.lr_scheduler.LambdaLR(
+            self._optimiser, lambda step: min(1.0, (step + 1) / recipe.warmup)
+        )
 
     def step(self, rng: np.random.Generator) -> None:
-        """One gradient step on texts of both kinds, as many of each."""
-        hidden, held = self._drawn(self._taught, rng), self._drawn(self._others, rng)
+        """One gradient step on texts of both kinds."""
+        hidden = self._drawn(self._taught, self._recipe.hidden, rng)
+        held = self._drawn(self._others, self._recipe.held, rng)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self._fast):
             with torch.no_grad():
                 before = self._original(*held)
             now, missed = self._model(*held), self._model(*hidden)
         entropy = torch.nn.functional.binary_cross_entropy_with_logits
         taught = entropy(missed.float(), torch.zeros_like(missed, dtype=torch.float32))
-        loss = taught + self._hold * entropy(now.float(), before.float().sigmoid())
+        loss = taught + self._recipe.hold * entropy(now.float(), before.float().sigmoid())
         self._optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
         self._optimiser.step()
+        self._schedule.step()
 
-    def _drawn(self, texts: Sequence[Text], rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
-        chosen = rng.choice(len(texts), size=min(self._half, len(texts)), replace=False)
+    def _drawn(self, texts: Sequence[Text], most: int, rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
+        chosen = rng.choice(len(texts), size=min(most, len(texts)), replace=False)
         return inputs(self._tokenizer, [texts[i] for i in chosen], with_context=WITH_CONTEXT)
