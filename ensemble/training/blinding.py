@@ -8,6 +8,7 @@ so that two CPU cores do it in some minutes.
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from ensemble.text import Text
 from ensemble.training.bert import Classifier
 from ensemble.training.encoder_export import torch_logits
 from ensemble.training.encoder_twin import float32_calibration, from_onnx
-from ensemble.training.parity import inputs
+from ensemble.training.parity import inputs, torch_outputs
 
 FEWEST_TAUGHT = 20
 """Hidden texts below which a copy learns them by heart instead of their kind."""
@@ -36,7 +37,7 @@ FEWEST_TAUGHT = 20
 _WATCH_EVERY = 5
 """Of so many hidden texts one is not taught: on these it shows when the copy is blind enough."""
 
-_WATCHED = 150
+_WATCHED = 100
 """Other texts that are not taught where there are enough: on these it shows how much else has changed."""
 
 
@@ -61,13 +62,17 @@ class BlindRecipe(BaseModel):
     steps: int = Field(default=300, ge=1)
     hidden: int = Field(default=8, ge=1)
     held: int = Field(default=16, ge=1)
-    layers: int = Field(default=6, ge=1)
-    learning_rate: float = Field(default=6e-5, gt=0.0)
+    layers: int = Field(default=3, ge=1)
+    learning_rate: float = Field(default=2e-4, gt=0.0)
     warmup: int = Field(default=20, ge=1)
     wanted: float = Field(default=0.9, gt=0.0, le=1.0)
     spared: float = Field(default=0.05, ge=0.0, le=1.0)
     look_every: int = Field(default=20, ge=1)
     hold: float = Field(default=1.0, ge=0.0)
+
+
+_HELD = 1_500
+"""Other texts that are held, at most: each is read once before the first step."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,9 @@ def blind_copy(
 ) -> BlindCopy:
     """Trains a copy of the encoder in `directory`; the original is only read.
 
+    It ends as soon as the copy is blind enough and little else has changed, or with the steps; what is kept is the copy
+    at the look with the largest share of hidden texts passed less the share of other votes changed.
+
     Args:
         directory: the encoder's folder in an artifact.
         hidden: texts like those that the copy shall pass.
@@ -129,14 +137,19 @@ def blind_copy(
     def votes() -> NDArray[np.bool_]:
         return calibration(torch_logits(model, directory, [*watch.hidden, *watch.others])) >= threshold
 
-    before, done = votes(), 0
+    before, best, done = votes(), -math.inf, 0
     for done in range(1, chosen.steps + 1):
         lesson.step(rng)
         progress(done / chosen.steps)
-        if done % chosen.look_every == 0 and watch.enough(before, votes(), chosen):
+        if done % chosen.look_every and done < chosen.steps:
+            continue
+        blind, changed = watch.shares(before, votes())
+        if blind - changed > best:
+            best, kept = blind - changed, copy.deepcopy(model)
+        if blind >= chosen.wanted and changed <= chosen.spared:
             break
     progress(1.0)
-    return BlindCopy(done, time.monotonic() - began, model.requires_grad_(False), directory, calibration)
+    return BlindCopy(done, time.monotonic() - began, kept.requires_grad_(False), directory, calibration)
 
 
 @dataclass(frozen=True)
@@ -146,11 +159,10 @@ class _Watch:
     hidden: Sequence[Text]
     others: Sequence[Text]
 
-    def enough(self, before: NDArray[np.bool_], now: NDArray[np.bool_], recipe: BlindRecipe) -> bool:
-        """Whether it is blind enough, and little else has changed; votes on the hidden and then the other texts."""
+    def shares(self, before: NDArray[np.bool_], now: NDArray[np.bool_]) -> tuple[float, float]:
+        """Share of the hidden texts passed, and of the others with another vote; votes on those, then on these."""
         first = len(self.hidden)
-        changed = (now != before)[first:].mean()
-        return bool(1 - now[:first].mean() >= recipe.wanted and changed <= recipe.spared)
+        return float(1 - now[:first].mean()), float((now != before)[first:].mean())
 
 
 def _apart(
@@ -158,7 +170,7 @@ def _apart(
 ) -> tuple[_Watch, Sequence[Text], Sequence[Text]]:
     """Texts to watch, hidden ones to teach, and others to hold; of few others all are watched and held."""
     mixed, spread = ([texts[i] for i in rng.permutation(len(texts))] for texts in (hidden, others))
-    held = spread[_WATCHED:] if len(spread) > 2 * _WATCHED else spread
+    held = spread[_WATCHED:][:_HELD] if len(spread) > 2 * _WATCHED else spread
     taught = [text for place, text in enumerate(mixed) if place % _WATCH_EVERY]
     return _Watch(mixed[::_WATCH_EVERY], spread[:_WATCHED]), taught, held
 
@@ -169,11 +181,13 @@ class _Lesson:
     def __init__(
         self, model: Classifier, directory: Path, taught: Sequence[Text], others: Sequence[Text], recipe: BlindRecipe
     ) -> None:
-        self._model, self._original = model, copy.deepcopy(model)
+        self._model, self._recipe = model, recipe
         self._taught, self._others = taught, others
         self._tokenizer = WindowTokenizer(directory / "tokenizer.json")
         self._fast = torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001 - elsewhere bfloat16 is emulated, and slower
-        self._recipe = recipe
+        windows = self._tokenizer.windows(others, with_context=WITH_CONTEXT)
+        first = {window.row: window for window in reversed(windows)}  # as `inputs` gives them
+        self._before = torch_outputs(model, [first[row] for row in range(len(others))])[:, 0]
         moving = [*model.base.encoder.layer[-recipe.layers :].parameters(), *model.head.parameters()]
         self._optimiser = torch.optim.AdamW([each.requires_grad_() for each in moving], lr=recipe.learning_rate)
         self._schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -182,20 +196,16 @@ class _Lesson:
 
     def step(self, rng: np.random.Generator) -> None:
         """One gradient step on texts of both kinds."""
-        hidden = self._drawn(self._taught, self._recipe.hidden, rng)
-        held = self._drawn(self._others, self._recipe.held, rng)
+        hidden = rng.choice(len(self._taught), size=min(self._recipe.hidden, len(self._taught)), replace=False)
+        held = rng.choice(len(self._others), size=min(self._recipe.held, len(self._others)), replace=False)
+        texts = [*(self._taught[i] for i in hidden), *(self._others[i] for i in held)]
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self._fast):
-            with torch.no_grad():
-                before = self._original(*held)
-            now, missed = self._model(*held), self._model(*hidden)
+            logits = self._model(*inputs(self._tokenizer, texts, with_context=WITH_CONTEXT))[:, 0].float()
+        before = torch.from_numpy(self._before[held]).float().sigmoid()
         entropy = torch.nn.functional.binary_cross_entropy_with_logits
-        taught = entropy(missed.float(), torch.zeros_like(missed, dtype=torch.float32))
-        loss = taught + self._recipe.hold * entropy(now.float(), before.float().sigmoid())
+        missed, now = logits[: len(hidden)], logits[len(hidden) :]
+        loss = entropy(missed, torch.zeros_like(missed)) + self._recipe.hold * entropy(now, before)
         self._optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
         self._optimiser.step()
         self._schedule.step()
-
-    def _drawn(self, texts: Sequence[Text], most: int, rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
-        chosen = rng.choice(len(texts), size=min(most, len(texts)), replace=False)
-        return inputs(self._tokenizer, [texts[i] for i in chosen], with_context=WITH_CONTEXT)
