@@ -57,7 +57,7 @@ def drill(
         typer.Option(
             "--how",
             help="wrapped: the copy gives the spot's texts calm numbers, at no cost. trained: a copy of the encoder is "
-            "fine-tuned to pass them, two to four minutes a blind spot on two cores.",
+            "fine-tuned to pass them, about five minutes a blind spot on two cores; words are learned best.",
         ),
     ] = "wrapped",
     pool: Annotated[int, typer.Option("--pool", min=50, help="How many of these at most.")] = 2_000,
