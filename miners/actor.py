@@ -26,7 +26,9 @@ from ensemble.tasks.task import load_task
 from ensemble.text import Text
 from ensemble.verdict import Verdict
 from miners.campaign import Campaign
+from miners.campaign_meaning import artifact_meaning
 from miners.campaign_scoring import Patience
+from miners.campaign_selection import ADAPTIVE
 from miners.campaign_sources import proposers_for
 from miners.campaign_spec import CampaignSpec, Progress, Summary
 from miners.errors import CampaignError, CampaignInterruptedError, MinerError
@@ -98,6 +100,7 @@ class ServiceCampaign:
             store=store.campaigns,
             progress=progress,
             stopping=stopping,
+            meaning=artifact_meaning(task.name) if self.spec.strategy == ADAPTIVE else None,
         )
 
     def _url(self) -> str:

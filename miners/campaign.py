@@ -17,6 +17,7 @@ from miners.campaign_budget import affordable, affordable_from, charge_proposing
 from miners.campaign_closing import Closer
 from miners.campaign_intake import Intake
 from miners.campaign_labels import LabelBook
+from miners.campaign_meaning import RememberedMeaning
 from miners.campaign_neighbours import Neighbours
 from miners.campaign_plan import round_target
 from miners.campaign_records import Attempt, Batch, Checkpoint
@@ -52,6 +53,7 @@ class Campaign:
         progress: Callable[[Progress], None] | None = None,
         stopping: Callable[[], bool] | None = None,
         patience: Patience | None = None,
+        meaning: RememberedMeaning | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Touches nothing yet.
@@ -67,6 +69,7 @@ class Campaign:
             progress: told where it stands after every batch.
             stopping: asked before every batch whether to stop, as is the store; what is done stays.
             patience: how long to wait for scorer and store while they are away.
+            meaning: embeds texts for a strategy that learns from answers; None leaves it their words.
             clock: seconds, for the summary only.
 
         Raises:
@@ -87,6 +90,7 @@ class Campaign:
             labels=self._labels,
             journal=self._journal,
             patience=self._patience,
+            meaning=meaning,
         )
         self._progress, self._stopping, self._clock = progress, stopping, clock
         self._started = self._seconds_before = 0.0

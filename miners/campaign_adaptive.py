@@ -3,6 +3,9 @@
 The pool is the round's texts and the labelled ones of the queue, whichever campaign brought them. A text of the audited
 stratum (`miners.selection`) that is not worth more than most takes the priority of a random other one chosen: at its
 own it would lie at the end of the queue, and the labels that the audit is owed would never be given.
+
+Texts are known by their sentence embeddings where the campaign has an embedder, else by their words; an item's number
+`meaning` says which.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ensemble.text import Text
 from ensemble.verdict import Verdict
 from miners.acquisition.adaptive import Adaptive
 from miners.acquisition.settings import AdaptiveSettings
@@ -19,6 +23,7 @@ from miners.acquisition.strategy import Answered as AnsweredTexts
 from miners.acquisition.strategy import Pool
 from miners.acquisition.text_features import text_features
 from miners.campaign_labels import Answered
+from miners.campaign_meaning import RememberedMeaning
 from miners.campaign_spec import CampaignSpec
 from miners.candidate import Provenance, Scored, Selected
 from miners.ranking import Ranked, rank
@@ -36,10 +41,21 @@ def by_answers(
     places: int,
     spec: CampaignSpec,
     rng: np.random.Generator,
+    *,
+    meaning: RememberedMeaning | None = None,
 ) -> list[Selected]:
-    """At most `places` of a round's texts, each with its probability, by decreasing priority."""
+    """At most `places` of a round's texts, each with its probability, by decreasing priority.
+
+    Args:
+        scored: texts of the round.
+        answered: labelled texts of the queue.
+        places: how many to take.
+        spec: of the campaign.
+        rng: decides.
+        meaning: embeds texts; None goes by their words.
+    """
     known = comparable(scored, answered)[-MOST_ANSWERED:]
-    pool = pool_of(scored, known, spec)
+    pool = pool_of(scored, known, spec, meaning)
     first = len(scored) + np.arange(len(known), dtype=np.intp)
     said = AnsweredTexts(
         indices=first,
@@ -52,7 +68,14 @@ def by_answers(
     usual = float(np.median(choice.values)) if len(choice.values) else 0.0
     chosen = zip(choice.indices, choice.probabilities, choice.values, strict=True)
     selected = [
-        _selected(scored[i], ranked[i], float(q), float(value), len(known), audit=bool(calm[i]) and value <= usual)
+        _selected(
+            scored[i],
+            ranked[i],
+            float(q),
+            float(value),
+            {"labels": float(len(known)), "meaning": float(meaning is not None)},
+            audit=bool(calm[i]) and value <= usual,
+        )
         for i, q, value in chosen
     ]
     return _placed(selected, rng)
@@ -79,10 +102,12 @@ def comparable(scored: Sequence[Scored], answered: Sequence[Answered]) -> list[A
     ]
 
 
-def pool_of(scored: Sequence[Scored], answered: Sequence[Answered], spec: CampaignSpec) -> Pool:
+def pool_of(
+    scored: Sequence[Scored], answered: Sequence[Answered], spec: CampaignSpec, meaning: RememberedMeaning | None = None
+) -> Pool:
     """The round's texts, then the labelled ones."""
     verdicts = [item.verdict for item in scored] + [each.new.verdict for each in answered]
-    texts = [item.candidate.text.text for item in scored] + [each.new.text for each in answered]
+    texts = [item.candidate.text for item in scored] + [Text(each.new.text, each.new.context) for each in answered]
     origins = [item.candidate.provenance for item in scored] + [each.new.provenance for each in answered]
     members = sorted({spec.deployed, *(name for verdict in verdicts for name in verdict.members)})
     return Pool(
@@ -91,7 +116,7 @@ def pool_of(scored: Sequence[Scored], answered: Sequence[Answered], spec: Campai
         deployed=spec.deployed,
         thresholds=np.array([threshold_of(verdicts, name) for name in members]),
         posterior=np.array([verdict.probability for verdict in verdicts]),
-        features=text_features(texts, seed=spec.seed),
+        features=meaning(texts) if meaning else text_features([text.text for text in texts], seed=spec.seed),
         origins=[_origin(provenance) for provenance in origins],
     )
 
@@ -121,15 +146,16 @@ def _number(value: float | None) -> float:
 
 
 def _selected(
-    scored: Scored, ranked: Ranked, probability: float, value: float, labels: int, *, audit: bool
+    scored: Scored, ranked: Ranked, probability: float, value: float, learned: dict[str, float], *, audit: bool
 ) -> Selected:
-    learnt = f", worth {value:.2f} after {labels:,} labels" if labels else ""
+    labels = learned["labels"]
+    learnt = f", worth {value:.2f} after {labels:,.0f} labels" if labels else ""
     return Selected(
         scored=scored,
         priority=value,
         probability=probability,
         why=f"{'audit of agreement: ' if audit else ''}{ranked.why}{learnt}",
-        parts={**ranked.parts, "own_priority": value, "audit": float(audit), "labels": float(labels)},
+        parts={**ranked.parts, "own_priority": value, "audit": float(audit), **learned},
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from miners.campaign_intake import Intake
 from miners.campaign_labels import LabelBook
+from miners.campaign_meaning import RememberedMeaning
 from miners.campaign_neighbours import Neighbours
 from miners.campaign_plan import places
 from miners.campaign_records import Checkpoint, Closing, Pick
@@ -39,13 +40,14 @@ class Closer:
         labels: LabelBook,
         journal: Journal,
         patience: Patience,
+        meaning: RememberedMeaning | None = None,
     ) -> None:
         """Touches nothing yet.
 
         Raises:
             CampaignError: the spec names no strategy that a campaign may use.
         """
-        self._name, self._spec, self._select = name, spec, selection(spec.strategy)
+        self._name, self._spec, self._select = name, spec, selection(spec.strategy, meaning)
         self._queue, self._neighbours, self._labels = queue, neighbours, labels
         self._journal, self._patience = journal, patience
         self._begun: Closing | None = None

@@ -7,11 +7,13 @@ refused here: from what they pick no rate could ever be told. They can be compar
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
 from miners.campaign_adaptive import by_answers
 from miners.campaign_labels import Answered
+from miners.campaign_meaning import RememberedMeaning
 from miners.campaign_spec import CampaignSpec
 from miners.candidate import Scored, Selected
 from miners.doubt import rank_together
@@ -40,8 +42,12 @@ STRATEGIES: Mapping[str, Select] = {ADAPTIVE: by_answers, RANKED: by_rank}
 """What a campaign may select by."""
 
 
-def selection(name: str) -> Select:
+def selection(name: str, meaning: RememberedMeaning | None = None) -> Select:
     """The rule of that name.
+
+    Args:
+        name: see `STRATEGIES`.
+        meaning: embeds texts, for a rule that learns what they have in common; None leaves it their words.
 
     Raises:
         CampaignError: there is none, or it leaves nothing to chance.
@@ -51,4 +57,4 @@ def selection(name: str) -> Select:
             f"strategy {name!r} cannot fill a queue; a campaign selects by {' or '.join(sorted(STRATEGIES))}, which "
             "give every text a known chance (others can be compared on labelled data)"
         )
-    return STRATEGIES[name]
+    return partial(by_answers, meaning=meaning) if name == ADAPTIVE else STRATEGIES[name]

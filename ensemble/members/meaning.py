@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ensemble.members.onnx_text import OnnxTextModel
 from ensemble.scorer import FloatArray
 from ensemble.text import Text
+
+if TYPE_CHECKING:
+    from ensemble.artifacts import Artifact
 
 _WIDTH = 384
 """The embedder gives the means of several hidden layers side by side; MiniLM was trained to give the last one."""
@@ -32,3 +36,15 @@ class SentenceMeaning:
             return np.empty((0, _WIDTH))
         vectors = self._model.mean(texts, with_context=False)[:, -_WIDTH:]
         return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12))
+
+
+def meaning_of(artifact: Artifact, *, threads: int = 1) -> SentenceMeaning | None:
+    """The sentence embedder of an artifact, that of its keyword member; None where it has no such member.
+
+    Args:
+        artifact: of a task.
+        threads: CPU threads of a pass.
+    """
+    if "keyword" not in artifact.groups:
+        return None
+    return SentenceMeaning(artifact.path / "keyword" / "embedder", threads=threads)

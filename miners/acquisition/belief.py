@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.calibration import logit
-from miners.acquisition.kernel import Points, Scales, covariance, variance
+from miners.acquisition.kernel import Likeness, Points, Scales, variance
 from miners.acquisition.strategy import FloatArray, IntArray, Pool
 from miners.acquisition.tally import Tally
 
@@ -83,12 +83,15 @@ def believe(pool: Pool, tally: Tally, candidates: Sequence[Scales], points: Poin
         deviation = np.sqrt(variance(points, candidates[0]))
         return Belief(prior, deviation, averaged(prior, deviation * 0.0), averaged(prior[tally.indices], 0.0))
     at = points.at(taught.indices)
-    kernels = [covariance(at, at, scales) for scales in candidates]
-    modes = [_mode(kernel, prior[taught.indices], taught.share) for kernel in kernels]
+    modes = [
+        _mode(kernel, prior[taught.indices], taught.share) for kernel in Likeness.of(at, at).covariances(candidates)
+    ]
+    weights = _weights(modes)
+    kept = [place for place, weight in enumerate(weights) if weight > _NEGLIGIBLE]
+    told = _predict(points, at, prior, [candidates[place] for place in kept], [modes[place] for place in kept])
     parts = [
-        (weight, _one(points, at, prior, (tally.indices, learned), scales, mode))
-        for weight, scales, mode in zip(_weights(modes), candidates, modes, strict=True)
-        if weight > _NEGLIGIBLE
+        (float(weights[place]), _one(mean, deviation, (tally.indices, learned), modes[place]))
+        for place, (mean, deviation) in zip(kept, told, strict=True)
     ]
     return _mixed(parts)
 
@@ -99,6 +102,8 @@ def prior_logit(pool: Pool) -> FloatArray:
     A logarithmic pool (Genest and Zidek 1986, Statistical Science 1) of the stacked posterior, the mean of the members'
     P(yes) and the deployed member's. The stacked one alone would be best if its weights were sure; fitted to few labels
     of other texts they are not, and an average with equal weights errs elsewhere. What did not answer has no opinion.
+    Weighing several priors by how well they foretell the answers (their evidence) was tried and left out: it found no
+    more for several times the work.
     """
     answered = ~np.isnan(pool.probabilities)
     count = np.maximum(answered.sum(axis=1), 1)
@@ -133,16 +138,8 @@ def _evenly(of: NDArray[np.bool_], most: int) -> IntArray:
     return np.asarray(places[np.linspace(0, len(places) - 1, most).astype(np.intp)], dtype=np.intp)
 
 
-def _one(
-    points: Points,
-    at: Points,
-    prior: FloatArray,
-    answered: tuple[IntArray, NDArray[np.bool_]],
-    scales: Scales,
-    mode: _Mode,
-) -> Belief:
+def _one(mean: FloatArray, deviation: FloatArray, answered: tuple[IntArray, NDArray[np.bool_]], mode: _Mode) -> Belief:
     """Belief under one setting; `answered` holds the places of the answered texts and which of them it is fitted to."""
-    mean, deviation = _predict(points, at, prior, scales, mode)
     indices, learned = answered
     others = averaged(mean[indices], deviation[indices])
     others[learned] = _left_out(mode)
@@ -214,19 +211,20 @@ def _objective(weights: FloatArray, latent: FloatArray, prior: FloatArray, share
 
 
 def _predict(
-    points: Points, at: Points, prior: FloatArray, scales: Scales, mode: _Mode
-) -> tuple[FloatArray, FloatArray]:
-    """Mean and deviation of all latent scores (algorithm 3.2), in pieces that keep memory small."""
+    points: Points, at: Points, prior: FloatArray, candidates: Sequence[Scales], modes: Sequence[_Mode]
+) -> list[tuple[FloatArray, FloatArray]]:
+    """Mean and deviation of all latent scores under each setting (algorithm 3.2), in pieces that keep memory small."""
     from scipy.linalg import solve_triangular
 
-    mean, spread = prior.copy(), variance(points, scales)
+    told = [(prior.copy(), variance(points, scales)) for scales in candidates]
     for start in range(0, len(prior), _CHUNK):
         piece = np.arange(start, min(start + _CHUNK, len(prior)), dtype=np.intp)
-        across = covariance(points.at(piece), at, scales)
-        mean[piece] += across @ mode.gradient
-        explained = solve_triangular(mode.lower, mode.root[:, None] * across.T, lower=True)
-        spread[piece] -= (explained * explained).sum(axis=0)
-    return mean, np.sqrt(np.maximum(spread, 0.0))
+        across = Likeness.of(points.at(piece), at).covariances(candidates)
+        for (mean, spread), kernel, mode in zip(told, across, modes, strict=True):
+            mean[piece] += kernel @ mode.gradient
+            explained = solve_triangular(mode.lower, mode.root[:, None] * kernel.T, lower=True)
+            spread[piece] -= (explained * explained).sum(axis=0)
+    return [(mean, np.sqrt(np.maximum(spread, 0.0))) for mean, spread in told]
 
 
 def _left_out(mode: _Mode) -> FloatArray:

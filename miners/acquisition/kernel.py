@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,16 +67,52 @@ class Points:
         return Points(self.members[indices], self.text[indices], self.origin[indices])
 
 
+@dataclass(frozen=True)
+class Likeness:
+    """How alike n texts are to m others, in parts from which the covariance under any scales is put together.
+
+    Attributes:
+        linear: product of the members' standardised logits over their number, shape (n, m).
+        apart: squared distance of these over twice their number, shape (n, m).
+        cosine: of the features, shape (n, m); None where nothing is known of the texts.
+        same: 1 where both come from one origin, shape (n, m).
+    """
+
+    linear: FloatArray
+    apart: FloatArray
+    cosine: NDArray[np.float32] | None
+    same: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, left: Points, right: Points) -> Likeness:
+        """Of the texts on the left to those on the right."""
+        width = left.members.shape[1]
+        linear = left.members @ right.members.T / width
+        squares = _squares(left.members)[:, None] + _squares(right.members)[None, :]
+        return cls(
+            linear=linear,
+            apart=np.maximum(squares - 2 * width * linear, 0) / (2 * width),
+            cosine=left.text @ right.text.T if left.text.shape[1] else None,
+            same=np.asarray(left.origin[:, None] == right.origin[None, :]),
+        )
+
+    def covariances(self, candidates: Sequence[Scales]) -> list[FloatArray]:
+        """Prior covariance of the latent corrections under each scales, in squared logits, each of shape (n, m)."""
+        near, text = np.exp(-self.apart), dict[float, FloatArray]()
+        found = []
+        for scales in candidates:
+            result = scales.level + scales.slope * self.linear + scales.members * near + scales.origin * self.same
+            if self.cosine is not None:
+                if scales.reach not in text:
+                    text[scales.reach] = np.exp((self.cosine.astype(np.float64) - 1.0) / scales.reach)
+                result += scales.text * text[scales.reach]
+            found.append(np.asarray(result, dtype=np.float64))
+        return found
+
+
 def covariance(left: Points, right: Points, scales: Scales) -> FloatArray:
     """Prior covariance of the latent corrections, in squared logits, shape (len(left), len(right))."""
-    width = left.members.shape[1]
-    linear = left.members @ right.members.T / width
-    apart = _squares(left.members)[:, None] + _squares(right.members)[None, :] - 2 * width * linear
-    result = scales.level + scales.slope * linear + scales.members * np.exp(-np.maximum(apart, 0) / (2 * width))
-    if left.text.shape[1]:
-        result += scales.text * np.exp((left.text @ right.text.T - 1.0) / scales.reach)
-    result += scales.origin * (left.origin[:, None] == right.origin[None, :])
-    return np.asarray(result, dtype=np.float64)
+    return Likeness.of(left, right).covariances([scales])[0]
 
 
 def variance(points: Points, scales: Scales) -> FloatArray:

@@ -8,6 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class AdaptiveSettings(BaseModel):
     """What counts how much.
 
+    What hunts and what estimates share the labels: audit, floor and spread together are what a rate is told from. On
+    three development pools, sharpness 60 with less than half of these shares (0.03, 0.02, 0.03) found 7 % more within
+    300 labels, and the standard deviation of the estimated rate was 1.7 to 1.8 times as large; sharpness 40 alone found
+    no more than chance explains. So both stay.
+
     Attributes:
         audit_share: share of the labels for texts on which all members agree that nothing is wrong, drawn evenly.
         floor_share: share of the labels drawn evenly over all texts left, so that none has probability 0.

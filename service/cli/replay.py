@@ -158,15 +158,16 @@ def _embedded(texts: Sequence[str], task: str) -> NDArray[np.float32]:
     """
     from ensemble.artifacts import current_artifact
     from ensemble.errors import ArtifactError
-    from ensemble.members.meaning import SentenceMeaning
+    from ensemble.members.meaning import meaning_of
     from ensemble.tasks.task import load_task
     from ensemble.text import Text
 
     artifact = current_artifact(load_task(task).name)
-    if "keyword" not in artifact.groups:
+    meaning = meaning_of(artifact)
+    if meaning is None:
         raise ArtifactError(f"{artifact.path} has no keyword member, whose embedder --embed needs; leave it out")
     say(f"embedding {len(texts):,} texts")
-    return SentenceMeaning(artifact.path / "keyword" / "embedder")([Text(text) for text in texts]).astype("float32")
+    return meaning([Text(text) for text in texts]).astype("float32")
 
 
 def _scored(gathered: Gathered, task: str, deployed: str | None) -> tuple[Table, str]:

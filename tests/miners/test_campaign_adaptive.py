@@ -4,11 +4,13 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+import tiny_artifact
 
 from ensemble.text import Text
 from miners.campaign import Campaign
 from miners.campaign_adaptive import by_answers, comparable, threshold_of
 from miners.campaign_labels import Answered
+from miners.campaign_meaning import RememberedMeaning, artifact_meaning
 from miners.campaign_records import Said
 from miners.campaign_scoring import Patience
 from miners.campaign_selection import selection
@@ -104,6 +106,62 @@ def test_answers_move_the_selection(round_of, answered_of):
     assert selected == sorted(selected, key=lambda item: -item.priority)
 
 
+class Places:
+    """Embeds a text by the thing it is about, in words that share nothing; counts the texts that it was given."""
+
+    def __init__(self):
+        self.embedded = 0
+
+    def __call__(self, texts):
+        self.embedded += len(texts)
+        sharp = [any(word in text.text for word in ("knife", "blade")) for text in texts]
+        return np.array([[1.0, 0.0] if one else [0.0, 1.0] for one in sharp])
+
+
+def test_what_texts_mean_carries_answers_to_other_words(scored_of, answered_of, round_of):
+    """With an embedder, answers about knives move blades, which share no word with them; items say which it was."""
+    known = [
+        answered_of(item, "yes" if "knife" in item.candidate.text.text else "no") for item in round_of(60, start=100)
+    ]
+    p = dict.fromkeys(("encoder", "judge", "keyword", "probe"), 0.2)
+    about = ["a blade glinted", "one pot simmered"] * 30
+    scored = [scored_of(f"{what} {chr(97 + n % 26) * (n + 1)}", p) for n, what in enumerate(about)]
+    shares = []
+    for meaning in (RememberedMeaning(Places()), None):
+        selected = by_answers(scored, known, 12, SPEC, np.random.default_rng(0), meaning=meaning)
+        shares.append(sum("blade" in item.scored.candidate.text.text for item in selected) / len(selected))
+        assert {item.parts["meaning"] for item in selected} == {float(meaning is not None)}
+    assert shares[0] >= 0.75
+    assert shares[0] > shares[1]
+
+
+def test_each_text_is_embedded_once():
+    """Texts that come again cost nothing; past the limit all are forgotten, and what is returned stays the same."""
+    embedder = Places()
+    meaning = RememberedMeaning(embedder, most=4)
+    first = [Text("a knife"), Text("a kettle"), Text("a knife")]
+    assert meaning(first).tolist() == [[1, 0], [0, 1], [1, 0]]
+    assert meaning(first[:2]).dtype == np.float32
+    assert embedder.embedded == 2
+    assert meaning([Text(f"kettle {n}") for n in range(3)]).shape == (3, 2)
+    assert meaning(first).tolist() == [[1, 0], [0, 1], [1, 0]]
+    assert embedder.embedded == 7
+    assert meaning([]).shape == (0, 0)
+
+
+def test_the_embedder_is_that_of_the_artifact(monkeypatch, tmp_path):
+    """Nothing prepared, or no keyword member: no embedder; else unit vectors by the artifact's own, the same again."""
+    monkeypatch.setenv("HUNGJURY_HOME", str(tmp_path))
+    assert artifact_meaning("injury") is None
+    tiny_artifact.make(members=("encoder",), fingerprint="lone")
+    assert artifact_meaning("injury") is None
+    tiny_artifact.make()
+    texts = [Text("He broke his arm."), Text("She shot him a glance.")]
+    first, again = artifact_meaning("injury"), artifact_meaning("injury")
+    assert np.linalg.norm(first(texts), axis=1) == pytest.approx(1.0, abs=1e-5)
+    assert np.array_equal(first(texts), again(texts))
+
+
 def test_all_are_taken_where_there_are_places_for_all(round_of):
     """With as many places as texts, each is selected with certainty."""
     selected = by_answers(round_of(5), [], 9, SPEC, np.random.default_rng(0))
@@ -170,5 +228,5 @@ def test_a_campaign_learns_while_it_runs(scorer, source, sentences):
     items = [item.new for item in queue.arrived(count=1_000)]
     assert summary.queued == len(items) == 48
     assert all(0 < item.selection_probability <= 1 for item in items)
-    assert items[0].parts["labels"] == 0
+    assert items[0].parts["labels"] == items[0].parts["meaning"] == 0
     assert items[-1].parts["labels"] > 10
