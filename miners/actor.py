@@ -21,18 +21,21 @@ from ray import serve
 from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayActorError
 from ray.serve.exceptions import BackPressureError, RayServeException
 
-from ensemble.errors import EnsembleError, MemberUnavailableError
-from ensemble.tasks.task import load_task
+from ensemble.artifacts import current_artifact
+from ensemble.errors import ArtifactError, EnsembleError, MemberUnavailableError
+from ensemble.tasks.task import Task, load_task
 from ensemble.text import Text
 from ensemble.verdict import Verdict
 from miners.campaign import Campaign
 from miners.campaign_meaning import artifact_meaning
 from miners.campaign_scoring import Patience
 from miners.campaign_selection import ADAPTIVE
-from miners.campaign_sources import proposers_for
+from miners.campaign_sources import goes_by_models, missing_sources, proposers_for
 from miners.campaign_spec import CampaignSpec, Progress, Summary
 from miners.errors import CampaignError, CampaignInterruptedError, MinerError
 from miners.queue.connect import Store
+from miners.rewrites.modelled import LANGUAGE_MODEL, RewriteModels, rewrite_models, without_models
+from miners.writer import ServiceWriter
 
 REDIS_URL = "HUNGJURY_REDIS_URL"
 """Where the store is, for actors that are not told."""
@@ -88,12 +91,15 @@ class ServiceCampaign:
         task = load_task(self.task)
         store = Store(self._url())
         queue = store.queue(self.spec.task, waiting_limit=self.waiting_limit)
+        models = self._models(task)
+        proposers = proposers_for(
+            self.spec, task, self._generate, store.traffic(self.spec.task), patience=Patience(tries=5), models=models
+        )
         return Campaign(
             self.name,
             self.spec,
-            proposers=proposers_for(
-                self.spec, task, self._generate, store.traffic(self.spec.task), patience=Patience(tries=5)
-            ),
+            proposers=proposers,
+            left_out=missing_sources(self.spec, models),
             score=self._score,
             queue=queue,
             ledger=queue,
@@ -102,6 +108,19 @@ class ServiceCampaign:
             stopping=stopping,
             meaning=artifact_meaning(task.name) if self.spec.strategy == ADAPTIVE else None,
         )
+
+    def _models(self, task: Task) -> RewriteModels:
+        """What rewrites go by; nothing is loaded where no source needs it."""
+        if not goes_by_models(self.spec):
+            return RewriteModels()
+        try:
+            artifact = current_artifact(task.name)
+            writer = ServiceWriter(self._patiently) if LANGUAGE_MODEL in artifact.groups else None
+            members = self._patiently(lambda app: app.members.remote())
+            serving = {member["name"]: member["version"] for member in members}
+            return rewrite_models(artifact, task.lexicon, self.spec.deployed, writer=writer, serving=serving)
+        except ArtifactError as error:
+            return without_models(str(error))
 
     def _url(self) -> str:
         url = self.redis_url.get_secret_value() if self.redis_url else os.environ.get(REDIS_URL)
@@ -116,8 +135,12 @@ class ServiceCampaign:
 
     def _generate(self, prompts: Sequence[str], seed: int) -> list[str]:
         tokens = self.generation_tokens
-        patience = Patience(tries=5)  # shorter than for scoring: the campaign can go on without this source
-        return patience(lambda: self._called(lambda app: app.generate.remote(list(prompts), seed, tokens)))
+        texts: list[str] = self._patiently(lambda app: app.generate.remote(list(prompts), seed, tokens))
+        return texts
+
+    def _patiently(self, call: Callable[[Any], Any]) -> Any:
+        """Repeats a call for a while; shorter than for scoring, since the campaign can go on without this source."""
+        return Patience(tries=5)(lambda: self._called(call))
 
     def _called(self, call: Callable[[Any], Any]) -> Any:
         """What the application answers.

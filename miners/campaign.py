@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ensemble.text import Text, is_readable
 from miners.campaign_account import progress_of, summary_of
@@ -54,6 +54,7 @@ class Campaign:
         stopping: Callable[[], bool] | None = None,
         patience: Patience | None = None,
         meaning: RememberedMeaning | None = None,
+        left_out: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Touches nothing yet.
@@ -70,13 +71,14 @@ class Campaign:
             stopping: asked before every batch whether to stop, as is the store; what is done stays.
             patience: how long to wait for scorer and store while they are away.
             meaning: embeds texts for a strategy that learns from answers; None leaves it their words.
+            left_out: sources that were asked for and cannot be had here, and why; they stand among those benched.
             clock: seconds, for the summary only.
 
         Raises:
             CampaignError: no proposer, two of one name, or a strategy that a campaign cannot use.
         """
         self.name, self.spec = name, spec
-        self._intake = Intake(proposers, spec)
+        self._intake, self._left_out = Intake(proposers, spec), dict(left_out or {})
         self._score, self._ledger = score, ledger
         self._patience = patience or Patience()
         self._journal = Journal(store, name, self._patience)
@@ -138,6 +140,8 @@ class Campaign:
         self._at = (batches[-1].after if batches else kept).model_copy(deep=True)
         self._seconds_before = self._at.seconds
         self._intake.restore(self._at.intake)
+        for source, why in self._left_out.items():
+            self._intake.bench(source, why)
         if self._at.round > 1:
             self._journal.drop(self._at.round - 1)  # the process may have ended between opening a round and this
 

@@ -81,6 +81,8 @@ def charge_proposing(tally: Tally, name: str, cost: Cost, candidates: Sequence[C
     by_name.cpu_seconds += cost.cpu_seconds
     tally.gradient_passes += cost.gradient_passes
     tally.cpu_seconds += cost.cpu_seconds
+    by_name.model_texts += cost.model_texts
+    tally.model_texts += cost.model_texts
     for candidate in candidates if cost.gradient_passes else ():
         for effort in efforts(tally, candidate.provenance):
             effort.calls += GRADIENT_CALLS * cost.gradient_passes / len(candidates)

@@ -21,6 +21,9 @@ _STALE_LIMIT = 20_000
 SHARED = {"rewrite": 2.0}
 """Kinds of proposers of which there are many, and their share if none is given: those that no share names divide it."""
 
+OF_KIND = {"rewrite:guided": 0.5}
+"""Proposers of such a kind that divide nothing with the rest: beside it they have this part of the kind's share."""
+
 _TURN = 16
 """About as many candidates as one of many gives in a turn."""
 
@@ -180,7 +183,7 @@ class Intake:
 def _checked_cost(cost: object) -> Cost:
     if not isinstance(cost, Cost):
         raise TypeError("told a cost that is none")
-    if cost.gradient_passes < 0 or not 0 <= cost.cpu_seconds < math.inf:
+    if cost.gradient_passes < 0 or cost.model_texts < 0 or not 0 <= cost.cpu_seconds < math.inf:
         raise ValueError(f"told an impossible cost: {cost}")
     return cost
 
@@ -188,13 +191,20 @@ def _checked_cost(cost: object) -> Cost:
 def shares_of(names: Sequence[str], spec: CampaignSpec) -> dict[str, float]:
     """Relative share of each proposer, >= 0: its own where the spec names it, else its kind's.
 
-    Of the kinds in `SHARED`, proposers that the spec does not name share what it gives to the kind, alike.
+    Of the kinds in `SHARED`, proposers that the spec does not name share what it gives to the kind, alike; those in
+    `OF_KIND` have theirs beside it.
     """
     shares = {name: spec.share(name) for name in names}
     for kind, default in SHARED.items():
+        given = spec.shares.get(kind, default)
         unnamed = [name for name in names if name.startswith(f"{kind}:") and name not in spec.shares]
-        shares |= dict.fromkeys(unnamed, spec.shares.get(kind, default) / max(1, len(unnamed)))
+        many = [name for name in unnamed if name not in OF_KIND]
+        shares |= {name: given * OF_KIND.get(name, 1.0 / max(1, len(many))) for name in unnamed}
     return shares
+
+
+def _is_of_many(name: str) -> bool:
+    return name.split(":", 1)[0] in SHARED and name not in OF_KIND
 
 
 def _handicaps(names: Sequence[str], spec: CampaignSpec) -> dict[str, float]:
@@ -205,8 +215,7 @@ def _handicaps(names: Sequence[str], spec: CampaignSpec) -> dict[str, float]:
     """
     rng = np.random.default_rng([spec.seed, len(names)])
     return {
-        name: _TURN * float(rng.random()) if name.split(":", 1)[0] in SHARED and name not in spec.shares else 0.0
-        for name in names
+        name: _TURN * float(rng.random()) if _is_of_many(name) and name not in spec.shares else 0.0 for name in names
     }
 
 

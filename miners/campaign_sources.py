@@ -8,11 +8,16 @@ from pathlib import Path
 
 from ensemble.tasks.task import Task
 from miners.campaign_spec import CampaignSpec
+from miners.constraints import Meaning
 from miners.proposer import Proposer
 from miners.queue.traffic import TrafficStore
+from miners.rewrites.guided import NAME as GUIDED
+from miners.rewrites.guided import GuidedRewrites
+from miners.rewrites.modelled import BY_GRADIENT, BY_WORDS, FLUENCY, MEANING, WRITTEN, RewriteModels
 from miners.rewrites.operator import Operator
 from miners.rewrites.registry import operators
-from miners.rewrites.seeds import SeedRewrites
+from miners.rewrites.seeds import CostlyRewrites, SeedRewrites
+from miners.search.constraint import Constraint, Length, Measured
 from miners.search.lineage import SOURCE as SEARCH
 from miners.search.search import Search
 from miners.sources.completions import Completions, Generate
@@ -26,6 +31,9 @@ from miners.sources.steered import Steered
 CORPUS, BULK, LIVE, COMPLETIONS, STEERED = "corpus", "bulk", "live", "completions", "steered"
 REWRITE = "rewrite"
 
+DISGUISE = "disguise"
+"""The style of operators that change how words are spelt."""
+
 _AT_ONCE = 16
 """Rewrites that one operator proposes at once; there are many operators, and each should get its turn."""
 
@@ -36,6 +44,7 @@ def proposers_for(
     generate: Generate | None,
     traffic: TrafficStore | None = None,
     patience: LivePatience = lambda call: call(),
+    models: RewriteModels | None = None,
 ) -> list[Proposer]:
     """All sources with a share above 0, in a fixed order.
 
@@ -45,6 +54,7 @@ def proposers_for(
         generate: continues prompts; None leaves the sources out that need it.
         traffic: the sample of live traffic; None leaves that source out.
         patience: how long to wait for that sample while its store is away.
+        models: what rewrites go by beside rules; None leaves those sources and tests out.
 
     Raises:
         SourceError: an input cannot be read, or the task lacks what a source needs.
@@ -63,8 +73,58 @@ def proposers_for(
     if task.rows():
         found = operators(task)
         made += [(f"{REWRITE}:{name}", partial(_rewrites, found[name], spec, task)) for name in found]
-        made.append((SEARCH, lambda: _search(spec, task)))
+        made += _modelled(spec, task, models or RewriteModels())
+        made.append((SEARCH, lambda: _search(spec, task, models)))
     return [make() for name, make in made if spec.share(name) > 0]
+
+
+def goes_by_models(spec: CampaignSpec) -> bool:
+    """Whether any source of a campaign would rewrite by models, or test rewrites by them."""
+    return any(spec.share(name) > 0 for name in (GUIDED, SEARCH, *(f"{REWRITE}:{one}" for one in _asked(spec))))
+
+
+def missing_sources(spec: CampaignSpec, models: RewriteModels) -> dict[str, str]:
+    """Sources with a share above 0 that cannot be had, and why."""
+    parts = {f"{REWRITE}:{name}": name for name in _asked(spec)} | {GUIDED: MEANING}
+    return {
+        name: models.missing[part] for name, part in parts.items() if spec.share(name) > 0 and part in models.missing
+    }
+
+
+def _asked(spec: CampaignSpec) -> list[str]:
+    """Modelled operators that take part: those that a language model writes only if they are named."""
+    written = [name for name in WRITTEN if spec.shares.get(f"{REWRITE}:{name}", 0.0) > 0]
+    return [BY_GRADIENT, BY_WORDS, *written]
+
+
+def _modelled(spec: CampaignSpec, task: Task, models: RewriteModels) -> list[tuple[str, Callable[[], Proposer]]]:
+    """The sources that go by models."""
+    wanted = _asked(spec)
+    made: list[tuple[str, Callable[[], Proposer]]] = [
+        (f"{REWRITE}:{name}", partial(_rewrites, operator, spec, task, kind=CostlyRewrites))
+        for name, operator in models.operators(written=wanted).items()
+    ]
+    if models.meaning is not None:
+        made.append((GUIDED, partial(_guided, spec, task, models, models.meaning)))
+    return made
+
+
+def _guided(spec: CampaignSpec, task: Task, models: RewriteModels, meaning: Meaning) -> Proposer:
+    wanted = _asked(spec)
+    return GuidedRewrites(
+        [*operators(task).values(), *models.operators(written=wanted).values()],
+        task.rows(),
+        meaning=meaning,
+        constraints=models.constraints(),
+        deployed=spec.deployed,
+        threshold=models.threshold,
+        splits=spec.rewrite_splits,
+        seed=spec.seed,
+        limit=spec.limits.get(GUIDED),
+        at_once=_AT_ONCE,
+        remember=False,
+        without=models.missing_of([*wanted, FLUENCY]),
+    )
 
 
 def _completions(spec: CampaignSpec, openings: Sequence[str], generate: Generate) -> Proposer:
@@ -75,21 +135,29 @@ def _steered(spec: CampaignSpec, task: Task, generate: Generate) -> Proposer:
     return Steered(task.rows(), generate, openings=task.openings, seed=spec.seed, limit=spec.limits.get(STEERED))
 
 
-def _rewrites(operator: Operator, spec: CampaignSpec, task: Task) -> Proposer:
+def _rewrites(
+    operator: Operator, spec: CampaignSpec, task: Task, *, kind: type[SeedRewrites] = SeedRewrites
+) -> Proposer:
     limit = spec.limits.get(f"{REWRITE}:{operator.name}", 10**9)
-    return SeedRewrites(
-        operator, task.rows(), splits=spec.rewrite_splits, seed=spec.seed, limit=limit, at_once=_AT_ONCE
-    )
+    return kind(operator, task.rows(), splits=spec.rewrite_splits, seed=spec.seed, limit=limit, at_once=_AT_ONCE)
 
 
-def _search(spec: CampaignSpec, task: Task) -> Proposer:
+def _search(spec: CampaignSpec, task: Task, models: RewriteModels | None) -> Proposer:
+    found, given, wanted = operators(task), models or RewriteModels(), _asked(spec)
+    constraints: list[Constraint] = [Length(most=spec.search.most_characters)]
+    if given.meaning is not None or given.writer is not None:
+        tests = given.constraints()
+        disguises = [name for name, operator in found.items() if operator.style == DISGUISE]
+        constraints.append(Measured(tests.check, take_read=tests.take_read, spared=disguises))
     return Search(
-        list(operators(task).values()),
+        [*found.values(), *given.operators(written=wanted).values()],
         task.rows(),
         deployed=spec.deployed,
         splits=spec.rewrite_splits,
         seed=spec.seed,
         limit=spec.limits.get(SEARCH),
         near_duplicate=spec.near_duplicate,
+        constraints=constraints,
         settings=spec.search,
+        without=given.missing_of([*wanted, FLUENCY, MEANING]),
     )

@@ -102,6 +102,7 @@ class Proposing(BaseModel):
 
     gradient_passes: int = 0
     cpu_seconds: float = 0.0
+    model_texts: int = 0
 
 
 class Findings(BaseModel):
@@ -133,6 +134,7 @@ class Tally(BaseModel):
         degraded: texts whose verdict still lacks a member after a second try.
         gradient_passes: of all proposers.
         cpu_seconds: of all proposers; differs between machines and runs.
+        model_texts: texts that the language model read or wrote for rewrites, beside scoring; not part of the budget.
         left_out: texts of batches that ended the process too often.
         unpaid: texts that were proposed and that the budget then no longer paid for.
         withdrawn: scored texts that another campaign queued meanwhile, the same or nearly; these are not queued.
@@ -161,6 +163,7 @@ class Tally(BaseModel):
     degraded: int = 0
     gradient_passes: int = 0
     cpu_seconds: float = 0.0
+    model_texts: int = 0
     left_out: int = 0
     unpaid: int = 0
     withdrawn: int = 0

@@ -17,7 +17,8 @@ from ensemble.text import Text
 Why = Literal["", "length", "duplicate", "meaning", "fluency"]
 """What a rewrite fails by; empty if it passes."""
 
-_REMEMBERED = 20_000
+_REMEMBERED = 4_096
+"""Texts whose numbers are kept; an embedding takes 3 kB."""
 
 
 class Fluency(Protocol):
@@ -102,14 +103,24 @@ class Constraints:
         self._fluency = None if fluency is None else _Remembered(partial(_read, fluency))
         self._meaning = None if meaning is None else _Remembered(partial(_placed, meaning))
         self._seen = SeenTexts(self.limits.near_duplicate) if seen is None else seen
+        self._taken = 0
 
     def check(self, pairs: Sequence[Pair]) -> list[Check]:
         """What each (parent, rewrite) keeps to, in order. Nothing is remembered as seen; that is what `keep` is for."""
+        return self._measured(pairs, self.screen(pairs), self._fluency, self._reads)
+
+    def screen(self, pairs: Sequence[Pair]) -> list[Check]:
+        """The same without fluency, which takes a language model many times as long as all the rest."""
         lengths = [len(rewrite.text) / max(1, len(parent.text)) for parent, rewrite in pairs]
         checks = [Check(self._length(ratio), ratio) for ratio in lengths]
         checks = self._new(pairs, checks)
-        checks = self._measured(pairs, checks, self._meaning, self._drift)
-        return self._measured(pairs, checks, self._fluency, self._reads)
+        return self._measured(pairs, checks, self._meaning, self._drift)
+
+    def take_read(self) -> int:
+        """Texts that the language model read since the last call."""
+        read = 0 if self._fluency is None else self._fluency.measured
+        taken, self._taken = self._taken, read
+        return read - taken
 
     def keep(self, texts: Iterable[Text]) -> None:
         """Remembers texts; what is nearly one of them fails from now on."""
@@ -156,12 +167,14 @@ class _Remembered:
     def __init__(self, measure: Callable[[Sequence[Text]], FloatArray]) -> None:
         self._measure = measure
         self._known: dict[str, FloatArray] = {}
+        self.measured = 0
 
     def __call__(self, texts: Sequence[Text]) -> list[FloatArray]:
         new = list({text.id: text for text in texts if text.id not in self._known}.values())
         if len(self._known) + len(new) > _REMEMBERED:
             self._known.clear()
             new = list({text.id: text for text in texts}.values())
+        self.measured += len(new)
         if new:
             self._known |= dict(zip((text.id for text in new), self._measure(new), strict=True))
         return [self._known[text.id] for text in texts]

@@ -86,10 +86,12 @@ class Cost:
     Attributes:
         gradient_passes: forward and backward passes of a member's torch twin, one a text; each counts as two calls.
         cpu_seconds: of the proposer's own process.
+        model_texts: texts that a language model read or wrote for it, in another process; counted beside the budget.
     """
 
     gradient_passes: int = 0
     cpu_seconds: float = 0.0
+    model_texts: int = 0
 
 
 @runtime_checkable

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ensemble.scorer import FloatArray
 
@@ -32,6 +33,15 @@ def mean_log_likelihoods(model: LanguageModel, texts: Sequence[str]) -> FloatArr
     """
     found = model.likelihoods("", texts)
     return np.array([tokens.mean() if len(tokens) else 0.0 for tokens in found])
+
+
+def word_vectors(model: LanguageModel, words: Sequence[str]) -> tuple[list[str], NDArray[np.float16]]:
+    """Which of some words the model knows as one token, and their rows of its output layer, shape (known, width).
+
+    Words that the model would say in like places have like rows. Halves are enough for that, and travel twice as fast.
+    """
+    known = {word: token for word in words if len(tokens := model.tokens(f" {word}")) == 1 for token in tokens}
+    return list(known), model.answer_rows(list(known.values())).astype(np.float16)
 
 
 def infill(

@@ -44,6 +44,7 @@ class Flips:
         """
         self._guide, self._neighbours, self._most, self._spread = guide, neighbours, most, spread
         self._seen: dict[str, Sensitivity] = {}
+        self._paid: dict[str, None] = {}
         self._passes = 0
 
     def rewrite(self, parent: LabelledText, rng: np.random.Generator) -> tuple[Text, dict[str, Any]] | None:
@@ -65,12 +66,29 @@ class Flips:
         passes, self._passes = self._passes, 0
         return Cost(gradient_passes=passes)
 
+    def probability(self, text: Text) -> float | None:
+        """The member's P(yes) of a text that was looked at lately; None of others, since a look costs a pass."""
+        if text.id not in self._paid:
+            return None
+        return float(self._guide.calibration(self._looked(text).logit))
+
+    def state(self) -> dict[str, Any]:
+        """Texts looked at and remembered, by identity: going on behind a crash, they are not charged again."""
+        return {"paid": list(self._paid)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from `state`."""
+        self._paid, self._seen = dict.fromkeys(state["paid"]), {}
+
     def _looked(self, text: Text) -> Sensitivity:
-        if text.id not in self._seen:
-            if len(self._seen) >= _LOOKED:
+        if text.id not in self._paid:
+            if len(self._paid) >= _LOOKED:
+                self._paid.clear()
                 self._seen.clear()
-            (self._seen[text.id],) = self._guide.look([text])
+            self._paid[text.id] = None
             self._passes += 1
+        if text.id not in self._seen:
+            (self._seen[text.id],) = self._guide.look([text])
         return self._seen[text.id]
 
     def _best(

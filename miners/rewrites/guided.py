@@ -1,60 +1,45 @@
 """Guided choice: many rewrites of a seed are made, and only the one that promises most is proposed.
 
-Making a rewrite costs no call of a member; scoring it does. So each seed text is rewritten many times by all operators,
-a surrogate that learns from every verdict ranks them, the best that keep to the constraints are proposed, one a seed,
-and a seed that did not fool the deployed member is tried again, a few times.
+Making a rewrite costs no call of a member; scoring it does. So each seed text is rewritten many times by operators that
+could make a harmful text of it, a surrogate that learns from every verdict foretells how surely the deployed member
+passes each, the best that keep to the constraints are proposed, one a seed, and a seed that did not fool the deployed
+member is tried again, a few times. What a rewrite promises counts by how surely its label is what it is taken for,
+which people's answers teach: else the texts chosen would be those that no longer say what their seed said.
 """
 
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ensemble.calibration import logit
-from ensemble.scorer import FloatArray
 from ensemble.text import LabelledText
 from miners.candidate import Candidate, Scored
 from miners.constraints import Constraints, Meaning
 from miners.errors import SourceError
-from miners.proposer import Cost, Costs
-from miners.rewrites.flips import FIRST_ORDER
+from miners.proposer import Cost, Outcome
 from miners.rewrites.operator import Operator
-from miners.rewrites.seeds import descended, split_of
-from miners.rewrites.surrogate import Surrogate
+from miners.rewrites.promise import Promises, Rewrite
+from miners.rewrites.seeds import split_of
 
-_PROJECTED = 128
-"""Numbers that a sentence embedding is brought down to, at random (Johnson and Lindenstrauss 1984), so that what was
-learned stays small enough to be kept after every batch."""
+NAME = "rewrite:guided"
 
-_SCALE = 8.0
-"""Changes of unit embeddings are small beside the changes of logits that they go with; this brings them near 1."""
+_SCREENED = 9
+"""The best rewrites of a seed that are looked at by the cheap tests."""
 
-_CHECKED = 3
-_ROUNDS = 3
-"""The best three rewrites of a seed are checked at once, then the next three, then three more."""
+_READ = 3
+"""Of those that pass them, how many the language model reads at most, one after the other until one is fluent."""
 
-_USUAL = 2.0
-"""Logit, on the label's side, of a seed whose verdict is not known."""
-
-
-@dataclass(frozen=True)
-class _Rewrite:
-    """One rewrite of a seed: the seed's number, the candidate, its features (width,)."""
-
-    seed: int
-    candidate: Candidate
-    features: FloatArray
+_BENIGN = 3
+"""One benign seed, which operators that flip its label make harmful, comes on so many harmful ones."""
 
 
 class GuidedRewrites:
     """A proposer over several operators that learns which rewrites fool the deployed member."""
 
-    name = "rewrite:guided"
+    name = NAME
 
     def __init__(
         self,
@@ -65,162 +50,174 @@ class GuidedRewrites:
         constraints: Constraints,
         deployed: str,
         known: Mapping[str, float] | None = None,
+        threshold: float = 0.5,
         splits: Collection[str] | None = None,
         seed: int = 0,
+        limit: int | None = None,
         rewrites: int = 24,
         tries: int = 3,
         uses: int = 3,
+        at_once: int | None = None,
+        remember: bool = True,
+        without: Mapping[str, str] | None = None,
     ) -> None:
         """Rewrites nothing yet.
 
         Args:
-            operators: each gets an equal share of the rewrites that are made, not of those that are proposed.
+            operators: each is applied the oftener, the more of its rewrites fooled the member.
             seeds: labelled texts; `meta` carries "family" and "split".
             meaning: embeds seeds and rewrites, for the surrogate.
-            constraints: what a proposed rewrite keeps to; told what was proposed.
+            constraints: what a proposed rewrite keeps to.
             deployed: name of the member to fool.
             known: its P(yes) of seeds that were scored before, by text id.
+            threshold: P(yes) from which it votes yes.
             splits: splits whose texts may be rewritten; None = all.
             seed: of order, operators and exploration.
+            limit: rewrites to propose, at most; None = as many as the seeds give.
             rewrites: made of a seed each time it is its turn.
             tries: rewrites of one seed that are proposed at most, until one fools the member.
-            uses: times that one borrowed piece ("fillers" in an operator's notes) may fool it
+            uses: times that one borrowed piece ("fillers" or "sentence" in an operator's notes) may fool it.
+            at_once: rewrites that one call proposes, at most; None = as asked.
+            remember: whether the constraints are told what was proposed, so that nothing like it comes again; they are
+                no part of the state. A campaign, which looks after that itself, says no.
+            without: operators that are not there and why, for the summary.
 
         Raises:
             SourceError: no operator, or no seed text in the allowed splits.
         """
+        self._promises = Promises(
+            NAME, operators, meaning, known=known or {}, threshold=threshold, rewrites=rewrites, uses=uses
+        )
         self._seeds = [text for text in seeds if splits is None or split_of(text) in splits]
-        if not self._seeds or not operators:
-            raise SourceError("guided rewriting needs an operator, and a seed text in the allowed splits")
-        self._operators, self._meaning, self._constraints = list(operators), meaning, constraints
-        self._deployed, self._known, self._seed = deployed, known or {}, seed
-        self._rewrites, self._tries, self._most_uses = rewrites, tries, uses
-        order = np.random.default_rng([seed, 0]).permutation(len(self._seeds))
-        self._waiting = [(int(index), 0) for index in order]
-        self._drawn = 0
-        self._uses: Counter[str] = Counter()
-        self._pending: dict[str, tuple[_Rewrite, int]] = {}
-        self._surrogate = Surrogate(_PROJECTED + len(operators) + 1)
-        self._projection: FloatArray | None = None
+        self._labels = {text.id: text.label for text in self._seeds}
+        self._constraints, self._deployed, self._seed = constraints, deployed, seed
+        self._tries, self._limit, self._at_once, self._remember = tries, limit, at_once, remember
+        self._without = dict(without or {})
+        self._waiting = [(index, 0) for index in self._order()]
+        if not self._waiting:
+            raise SourceError("guided rewriting needs a seed text in the allowed splits that an operator suits")
+        self._drawn = self._given = 0
+        self._pending: dict[str, tuple[int, int, Rewrite]] = {}
         self._cpu = 0.0
 
+    @property
+    def benched(self) -> dict[str, str]:
+        """Operators that are not there or were taken out, and why."""
+        return {**self._without, **self._promises.benched}
+
     def propose(self, count: int) -> list[Candidate]:
-        """At most `count` rewrites, one a seed; empty once every seed was fooled with or tried often enough."""
+        """At most `count` rewrites, one a seed; empty once every seed was fooled with or tried often enough.
+
+        What was proposed before and has no verdict, because it was there already or cost too much, counts as a try.
+        """
         began = time.process_time()
-        chosen: list[_Rewrite] = []
-        while self._waiting and not chosen:
-            turn, self._waiting = self._waiting[:count], self._waiting[count:]
-            tried = dict(turn)
-            chosen = self._chosen([index for index, _ in turn])
-            self._pending |= {one.candidate.text.id: (one, tried[one.seed]) for one in chosen}
+        self._waiting, self._pending = [*self._waiting, *self._unscored()], {}
+        limits = [count, self._at_once, None if self._limit is None else self._limit - self._given]
+        most = min(limit for limit in limits if limit is not None)
+        chosen: dict[int, Rewrite] = {}
+        while self._waiting and not chosen and most > 0:
+            turn, self._waiting = dict(self._waiting[:most]), self._waiting[most:]
+            chosen = self._chosen(list(turn))
+            self._pending |= {one.candidate.text.id: (index, turn[index], one) for index, one in chosen.items()}
+        self._given += len(chosen)
         self._cpu += time.process_time() - began
-        return [one.candidate for one in chosen]
+        return [one.candidate for one in chosen.values()]
 
     def observe(self, scored: Sequence[Scored]) -> None:
         """Learns from the deployed member's answers; seeds that did not fool it wait for another turn."""
         for one in scored:
             found = self._pending.pop(one.candidate.text.id, None)
             answer = one.verdict.members.get(self._deployed)
-            if found is None or answer is None:
+            if found is None:
                 continue
-            rewrite, tried = found
-            parent = self._seeds[rewrite.seed]
-            change = float(logit(answer.probability)) - self._logit(parent)
-            self._surrogate.learn(rewrite.features[None], np.array([change]))
-            if (answer.vote == "yes") == bool(parent.label):
-                self._uses.subtract(_borrowed(rewrite.candidate.provenance.meta))
-                self._waiting += [(rewrite.seed, tried + 1)] if tried + 1 < self._tries else []
+            index, tried, rewrite = found
+            fooled = answer is not None and answer.vote == "no"
+            if answer is not None:
+                self._promises.learn_verdict(rewrite, answer.probability, fooled=fooled)
+            if not fooled:
+                self._waiting += self._again(index, tried)
+
+    def learn(self, outcomes: Sequence[Outcome]) -> None:
+        """Goes by what people said of rewrites by one operator, also of those that others proposed."""
+        self._promises.learn_labels(outcomes, self._labels)
 
     def take_cost(self) -> Cost:
-        """Gradient passes of the operators, and this proposer's CPU seconds, since the last call."""
-        passes = sum(
-            operator.take_cost().gradient_passes for operator in self._operators if isinstance(operator, Costs)
-        )
+        """What operators and constraints used, and this proposer's CPU seconds, since the last call."""
+        own, read = self._promises.take_cost(), self._constraints.take_read()
         seconds, self._cpu = self._cpu, 0.0
-        return Cost(passes, seconds)
+        return Cost(own.gradient_passes, seconds, own.model_texts + read)
+
+    def expected(self, limit: int) -> int | None:
+        """Rewrites left, up to `limit`, if none fools the member."""
+        left = sum(self._tries - tried for _, tried in self._waiting)
+        return min(limit, left if self._limit is None else min(left, max(0, self._limit - self._given)))
+
+    def notes(self) -> dict[str, Any]:
+        """For the summary: by operator, rewrites that fooled the member and rewrites tried."""
+        return {"operators": self._promises.counts()}
 
     def state(self) -> dict[str, Any]:
-        """Whose turn it is, what was borrowed how often, and what the surrogate learned; about 50 kB."""
-        waiting = [*([one.seed, tried] for one, tried in self._pending.values()), *map(list, self._waiting)]
+        """Whose turn it is, what was borrowed how often, and what was learned; about 50 kB."""
+        waiting = [list(turn) for turn in [*self._waiting, *self._unscored()]]
         return {
-            "waiting": waiting, "drawn": self._drawn, "uses": dict(self._uses), "surrogate": self._surrogate.state()
+            "waiting": waiting, "drawn": self._drawn, "given": self._given, "promises": self._promises.state()
         }  # fmt: skip
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from `state`; what was proposed and never scored gets its turn first."""
+        """Goes on from `state`."""
         self._waiting = [(int(index), int(tried)) for index, tried in state["waiting"]]
-        self._drawn, self._uses, self._pending = int(state["drawn"]), Counter(state["uses"]), {}
-        self._surrogate.restore(state["surrogate"])
+        self._drawn, self._given, self._pending = int(state["drawn"]), int(state["given"]), {}
+        self._promises.restore(state["promises"])
 
-    def _chosen(self, indices: Sequence[int]) -> list[_Rewrite]:
+    def _again(self, index: int, tried: int) -> list[tuple[int, int]]:
+        """The seed's next turn, if it has one left."""
+        return [(index, tried + 1)] if tried + 1 < self._tries else []
+
+    def _unscored(self) -> list[tuple[int, int]]:
+        return [turn for index, tried, _ in self._pending.values() for turn in self._again(index, tried)]
+
+    def _order(self) -> list[int]:
+        """The seeds' numbers in the order of their turns: harmful ones, and some benign ones among them."""
+        rng = np.random.default_rng([self._seed, 0])
+        by_label = {
+            label: [
+                index for index, text in enumerate(self._seeds) if text.label == label and self._promises.suits(label)
+            ]
+            for label in (0, 1)
+        }
+        benign, harmful = (rng.permutation(by_label[label]).tolist() for label in (0, 1))
+        chosen = benign[: max(1, len(harmful) // _BENIGN)] if harmful else benign
+        return [int(index) for index in rng.permutation(sorted([*chosen, *harmful]))]
+
+    def _chosen(self, indices: Sequence[int]) -> dict[int, Rewrite]:
         """The best rewrite of each seed that keeps to the constraints; seeds without one are left out."""
         rng = np.random.default_rng([self._seed, 1, self._drawn])
         self._drawn += 1
-        ranked = self._ranked(self._made(indices, rng), rng)
-        chosen: dict[int, _Rewrite] = {}
-        for start in range(0, _CHECKED * _ROUNDS, _CHECKED):
-            asked = [one for i in indices if i not in chosen for one in ranked.get(i, [])[start : start + _CHECKED]]
-            checks = self._constraints.check([(self._seeds[one.seed], one.candidate.text) for one in asked])
-            for one, check in zip(asked, checks, strict=True):
+        ranked = self._promises.ranked({index: self._seeds[index] for index in indices}, rng)
+        passing = self._screened(ranked)
+        chosen: dict[int, Rewrite] = {}
+        for place in range(_READ):
+            asked = {i: passing[i][place] for i in passing if i not in chosen and place < len(passing[i])}
+            checks = self._constraints.check([(one.parent, one.candidate.text) for one in asked.values()])
+            for (index, one), check in zip(asked.items(), checks, strict=True):
                 if check.passes:
-                    chosen.setdefault(one.seed, one)
+                    chosen[index] = one
+                else:
+                    self._promises.dropped(one)
         for one in chosen.values():
-            self._uses.update(_borrowed(one.candidate.provenance.meta))
-        self._constraints.keep(one.candidate.text for one in chosen.values())
-        return list(chosen.values())
+            self._promises.chosen(one)
+        if self._remember:
+            self._constraints.keep(one.candidate.text for one in chosen.values())
+        return chosen
 
-    def _made(self, indices: Sequence[int], rng: np.random.Generator) -> list[_Rewrite]:
-        """Rewrites of each seed by all operators in turn, each text once, with features."""
-        made: dict[str, tuple[int, int, Candidate]] = {}
-        for index in indices:
-            for number in range(self._rewrites):
-                place = number % len(self._operators)
-                candidate = self._rewritten(self._seeds[index], self._operators[place], rng)
-                if candidate is not None:
-                    made.setdefault(candidate.text.id, (index, place, candidate))
-        features = self._features(list(made.values()))
-        return [_Rewrite(i, one, row) for (i, _, one), row in zip(made.values(), features, strict=True)]
-
-    def _rewritten(self, parent: LabelledText, operator: Operator, rng: np.random.Generator) -> Candidate | None:
-        made = operator.rewrite(parent, rng)
-        if made is None or any(self._uses[piece] >= self._most_uses for piece in _borrowed(made[1])):
-            return None
-        return descended(self.name, operator, parent, *made)
-
-    def _features(self, made: Sequence[tuple[int, int, Candidate]]) -> FloatArray:
-        """How the embedding moved (projected), which operator, the first-order effect: (rewrites, width)."""
-        if not made:
-            return np.empty((0, _PROJECTED + len(self._operators) + 1))
-        moved = self._meaning([one.text for _, _, one in made]) - self._meaning([self._seeds[i] for i, _, _ in made])
-        operators = np.eye(len(self._operators))[[place for _, place, _ in made]]
-        foretold = np.array([float(one.provenance.meta.get(FIRST_ORDER, 0.0)) for _, _, one in made])
-        return np.hstack([_SCALE * moved @ self._onto(moved.shape[1]), operators, foretold[:, None]])
-
-    def _onto(self, width: int) -> FloatArray:
-        """Random directions, orthonormal as far as the width goes, shape (width, _PROJECTED)."""
-        if self._projection is None:
-            drawn = np.random.default_rng(0).standard_normal((max(width, _PROJECTED), _PROJECTED))
-            self._projection = np.asarray(np.linalg.qr(drawn)[0][:width])
-        return self._projection
-
-    def _ranked(self, made: Sequence[_Rewrite], rng: np.random.Generator) -> dict[int, list[_Rewrite]]:
-        """Each seed's rewrites, the one first that should go furthest to the wrong side."""
-        if not made:
-            return {}
-        drawn = self._surrogate.drawn(np.stack([one.features for one in made]), rng)
-        ranked: dict[int, list[_Rewrite]] = {}
-        wrong = [change if self._seeds[one.seed].label else -change for change, one in zip(drawn, made, strict=True)]
-        for place in np.argsort(wrong, kind="stable"):
-            ranked.setdefault(made[place].seed, []).append(made[place])
-        return ranked
-
-    def _logit(self, parent: LabelledText) -> float:
-        probability = self._known.get(parent.id)
-        if probability is None:
-            return _USUAL if parent.label else -_USUAL
-        return float(logit(probability))
-
-
-def _borrowed(notes: Mapping[str, Any]) -> list[str]:
-    """What a rewrite took from other texts."""
-    return [str(piece) for piece in notes.get("fillers", ())]
+    def _screened(self, ranked: Mapping[int, Sequence[Rewrite]]) -> dict[int, list[Rewrite]]:
+        """Of each seed's best rewrites those that pass all tests but the dear one, in the same order."""
+        asked = [(index, one) for index, rewrites in ranked.items() for one in rewrites[:_SCREENED]]
+        checks = self._constraints.screen([(one.parent, one.candidate.text) for _, one in asked])
+        passing: dict[int, list[Rewrite]] = {}
+        for (index, one), check in zip(asked, checks, strict=True):
+            if check.passes:
+                passing.setdefault(index, []).append(one)
+            else:
+                self._promises.dropped(one)
+        return passing

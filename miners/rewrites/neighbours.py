@@ -3,17 +3,18 @@
 Counter-fitted vectors, which part synonyms from opposites, are not at hand. What plain embeddings put side by side are
 words of one kind ("kitchen", "bathroom"), inflections ("walk", "walked") and opposites ("hot", "cold"). Words of one
 kind are welcome where the answer does not hang on them. The rest is kept out by rules: words that the task's lexicon
-names, and what lies near them, are neither replaced nor put in; words of grammar and number stay; endings must agree;
-opposites never replace each other.
+names, and what lies near them, are neither replaced nor put in; words of grammar and number stay; endings and parts of
+speech must agree; opposites, and forms of one word, never replace each other.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
+import lemminflect
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +34,25 @@ def _lists() -> dict[str, list[str]]:
 def ending(word: str) -> str:
     """What stands in for a part of speech: the inflection that a word seems to carry; empty for none."""
     return next((mark for mark in _ENDINGS if word.endswith(mark) and len(word) > len(mark) + 2), "")
+
+
+@lru_cache(maxsize=65_536)
+def _readings(word: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Tags of the Penn Treebank that a word can have by the tables of `lemminflect`, and its lemmas."""
+    tags: set[str] = set()
+    lemmas: set[str] = set()
+    for kind, found in lemminflect.getAllLemmas(word).items():
+        lemmas |= set(found)
+        for lemma in found:
+            forms = lemminflect.getAllInflections(lemma, kind)
+            tags |= {tag for tag, spelled in forms.items() if word in spelled}
+    return frozenset(tags), frozenset(lemmas)
+
+
+def _alike(word: str, other: str) -> bool:
+    """Whether two words can be one part of speech in one form, and are no forms of one word, as "sang" and "sung"."""
+    (tags, lemmas), (others, roots) = _readings(word), _readings(other)
+    return bool(tags & others) and not lemmas & roots
 
 
 def lexicon_words(lexicon: Lexicon | None) -> list[str]:
@@ -99,6 +119,7 @@ class Neighbours:
             and not related
             and not opposed
             and ending(other) == ending(word)
+            and _alike(word, other)
             and starts_with_vowel(other) == starts_with_vowel(word)  # "a" and "an" stay right
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -42,9 +43,37 @@ class DependsOnLabel(Protocol):
         """What it does to a text of this label; its `effect`, which must hold for both, is "unknown"."""
 
 
+Made = tuple[Text, dict[str, Any]] | None
+"""What an operator made of a text, and its notes; None where it does not apply."""
+
+
+@runtime_checkable
+class Batches(Protocol):
+    """An operator that rewrites many texts in one call of its model."""
+
+    def rewrite_all(self, parents: Sequence[LabelledText], rngs: Sequence[np.random.Generator]) -> list[Made]:
+        """One answer a parent, in order, each with its own generator; deterministic for the same list."""
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """An operator that would do, and charge, the same work twice if it were made anew in the middle of a campaign."""
+
+    def state(self) -> dict[str, Any]:
+        """Small JSON."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from `state`."""
+
+
 def effect_on(operator: Operator, label: int) -> Effect:
     """What an operator does to a text of this label."""
     return operator.effect_on(label) if isinstance(operator, DependsOnLabel) else operator.effect
+
+
+def makes_harmful(operator: Operator, label: int) -> bool:
+    """Whether an operator could make a harmful text of one with this label: it flips no, and keeps or may keep yes."""
+    return (effect_on(operator, label) == "flips") == (label == 0)
 
 
 def label_after(effect: Effect, label: int) -> int | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from ensemble.errors import InputError
 from ensemble.text import LabelledText, Text, check_text, identity
-from miners.rewrites.operator import Effect
+from miners.proposer import Cost
+from miners.rewrites.operator import Effect, Made
 
 
 class SayAgain(Protocol):
@@ -29,15 +30,32 @@ class Paraphrase:
     def __init__(self, say_again: SayAgain) -> None:
         """Takes the language model."""
         self._say_again = say_again
+        self._asked = 0
 
-    def rewrite(self, parent: LabelledText, rng: np.random.Generator) -> tuple[Text, dict[str, Any]] | None:
+    def rewrite(self, parent: LabelledText, rng: np.random.Generator) -> Made:
         """The text in other words; None where the model wrote nothing readable, or the same text."""
-        seed = int(rng.integers(2**31))
-        (written,) = self._say_again([parent.text], seed)
-        try:
-            check_text(written)
-        except InputError:
-            return None
-        if identity(written) == identity(parent.text):
-            return None
-        return Text(written, parent.context), {"seed": seed}
+        return self.rewrite_all([parent], [rng])[0]
+
+    def rewrite_all(self, parents: Sequence[LabelledText], rngs: Sequence[np.random.Generator]) -> list[Made]:
+        """The same for many texts, which the model says again together."""
+        if not parents:
+            return []
+        seed = int(rngs[0].integers(2**31))
+        written = self._say_again([parent.text for parent in parents], seed)
+        self._asked += len(parents)
+        return [_new(parent, text, seed) for parent, text in zip(parents, written, strict=True)]
+
+    def take_cost(self) -> Cost:
+        """Texts given to the language model since the last call."""
+        asked, self._asked = self._asked, 0
+        return Cost(model_texts=asked)
+
+
+def _new(parent: LabelledText, written: str, seed: int) -> Made:
+    try:
+        check_text(written)
+    except InputError:
+        return None
+    if identity(written) == identity(parent.text):
+        return None
+    return Text(written, parent.context), {"seed": seed}

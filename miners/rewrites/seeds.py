@@ -11,6 +11,7 @@ that failures on disguised yes texts can be held against false alarms on no text
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -20,7 +21,8 @@ from ensemble.errors import InputError
 from ensemble.text import LabelledText, Text, check_text
 from miners.candidate import Candidate, Provenance, Scored
 from miners.errors import SourceError
-from miners.rewrites.operator import Operator, effect_on, label_after
+from miners.proposer import Cost, Costs
+from miners.rewrites.operator import Batches, Operator, Remembers, effect_on, label_after
 
 _TRIES = 200
 
@@ -56,7 +58,7 @@ class SeedRewrites:
         self._count = sum(map(len, self._units))
         self._drawn = self._given = 0
         self._turn: tuple[int, list[tuple[int, int]]] = (-1, [])
-        self._rewritten: tuple[tuple[int, int], list[Candidate | None]] = ((-1, -1), [])
+        self._rewritten: dict[tuple[int, int], list[Candidate | None]] = {}
         if not self._units:
             raise SourceError(f"no seed text in the splits {sorted(splits) if splits else 'given'}")
 
@@ -72,6 +74,7 @@ class SeedRewrites:
         made: list[Candidate] = []
         misses = 0
         while len(made) < most and misses < max(_TRIES, self._count):
+            self._look_ahead(most - len(made))
             candidate = self._next()
             misses = 0 if candidate else misses + 1
             made += [candidate] if candidate else []
@@ -97,9 +100,18 @@ class SeedRewrites:
         turn, place = divmod(self._drawn, self._count)
         unit, member = self._order(turn)[place]
         self._drawn += 1
-        if self._rewritten[0] != (turn, unit):
-            self._rewritten = ((turn, unit), self._unit_rewritten(turn, unit))
-        return self._rewritten[1][member]
+        if (turn, unit) not in self._rewritten:
+            self._rewritten = self._units_rewritten([(turn, unit)])
+        return self._rewritten[turn, unit][member]
+
+    def _look_ahead(self, count: int) -> None:
+        """Has the units of the next rows rewritten together, where the operator gains by it and none is ready."""
+        if not isinstance(self._operator, Batches):
+            return
+        places = [divmod(self._drawn + ahead, self._count) for ahead in range(count)]
+        units = [(turn, self._order(turn)[place][0]) for turn, place in places if turn == places[0][0]]
+        if units and units[0] not in self._rewritten:
+            self._rewritten = self._units_rewritten(list(dict.fromkeys(units)))
 
     def _order(self, turn: int) -> list[tuple[int, int]]:
         """Rows as (unit, place in it), in the turn's order; twins stay together."""
@@ -108,9 +120,15 @@ class SeedRewrites:
             self._turn = (turn, [(unit, member) for unit in order for member in range(len(self._units[unit]))])
         return self._turn[1]
 
-    def _unit_rewritten(self, turn: int, unit: int) -> list[Candidate | None]:
-        """The rewrite of each row of a unit, all with the same random numbers; twins that both succeed are marked."""
-        made = [self._rewrite(parent, np.random.default_rng([self._seed, turn, unit])) for parent in self._units[unit]]
+    def _units_rewritten(self, units: Sequence[tuple[int, int]]) -> dict[tuple[int, int], list[Candidate | None]]:
+        """The rewrite of each row of some units, (turn, unit) each."""
+        rows = [(turn, unit, parent) for turn, unit in units for parent in self._units[unit]]
+        rngs = [np.random.default_rng([self._seed, turn, unit]) for turn, unit, _ in rows]  # twins have the same
+        made = iter(self._rewrite([parent for _, _, parent in rows], rngs))
+        return {(turn, unit): self._marked(turn, unit, [next(made) for _ in self._units[unit]]) for turn, unit in units}
+
+    def _marked(self, turn: int, unit: int, made: list[Candidate | None]) -> list[Candidate | None]:
+        """What was made of a unit; twins that both succeed name each other."""
         if len(made) == 1 or any(candidate is None for candidate in made):
             return made
         ids = [parent.id for parent in self._units[unit]]
@@ -119,9 +137,49 @@ class SeedRewrites:
             for place, candidate in enumerate(made)
         ]
 
-    def _rewrite(self, parent: LabelledText, rng: np.random.Generator) -> Candidate | None:
-        made = self._operator.rewrite(parent, rng)
-        return None if made is None else descended(self.name, self._operator, parent, *made)
+    def _rewrite(self, parents: Sequence[LabelledText], rngs: Sequence[np.random.Generator]) -> list[Candidate | None]:
+        operator = self._operator
+        if isinstance(operator, Batches):
+            found = operator.rewrite_all(parents, rngs)
+        else:
+            found = [operator.rewrite(parent, rng) for parent, rng in zip(parents, rngs, strict=True)]
+        return [
+            None if made is None else descended(self.name, operator, parent, *made)
+            for parent, made in zip(parents, found, strict=True)
+        ]
+
+
+class CostlyRewrites(SeedRewrites):
+    """The same with an operator that goes by a model: what that costs is told."""
+
+    def __init__(self, operator: Operator, seeds: Sequence[LabelledText], **settings: Any) -> None:
+        """As of `SeedRewrites`."""
+        super().__init__(operator, seeds, **settings)
+        self._cpu = 0.0
+
+    def propose(self, count: int) -> list[Candidate]:
+        """As of `SeedRewrites`."""
+        began = time.process_time()
+        made = super().propose(count)
+        self._cpu += time.process_time() - began
+        return made
+
+    def take_cost(self) -> Cost:
+        """What the operator used, and CPU seconds, since the last call."""
+        own = self._operator.take_cost() if isinstance(self._operator, Costs) else Cost()
+        seconds, self._cpu = self._cpu, 0.0
+        return Cost(own.gradient_passes, seconds, own.model_texts)
+
+    def state(self) -> dict[str, Any]:
+        """Seeds drawn, rewrites given, what the operator remembers."""
+        own = {"operator": self._operator.state()} if isinstance(self._operator, Remembers) else {}
+        return {**super().state(), **own}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on behind what was drawn."""
+        super().restore(state)
+        if isinstance(self._operator, Remembers):
+            self._operator.restore(state["operator"])
 
 
 def descended(

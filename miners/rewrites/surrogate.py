@@ -35,9 +35,12 @@ class Surrogate:
         self.observed = 0
 
     def learn(self, features: FloatArray, changes: FloatArray) -> None:
-        """Adds observations: features (n, width) and the logit's changes (n,)."""
-        self._precision += features.T @ features
-        self._moment += features.T @ changes
+        """Adds observations: features (n, width) and the logit's changes (n,).
+
+        What is kept is rounded as `state` writes it, so that a copy restored from there goes on with the same numbers.
+        """
+        self._precision = _rounded(self._precision + features.T @ features)
+        self._moment = _rounded(self._moment + features.T @ changes)
         self.observed += len(changes)
 
     def drawn(self, features: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -71,6 +74,10 @@ class Surrogate:
 
     def _mean(self) -> NDArray[np.float64]:
         return np.asarray(np.linalg.solve(self._precision, self._moment), dtype=np.float64)
+
+
+def _rounded(values: FloatArray) -> FloatArray:
+    return values.astype(np.float32).astype(np.float64)
 
 
 def _packed(values: FloatArray) -> str:

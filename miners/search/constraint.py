@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ensemble.near_duplicates import shingles
 from ensemble.scorer import FloatArray
 from ensemble.text import Text
+from miners.proposer import Cost
 
 
 class Checked(NamedTuple):
@@ -41,6 +42,18 @@ class Constraint(Protocol):
         """Which texts to keep; `parents[i]` is the original of `texts[i]`."""
 
 
+@runtime_checkable
+class Spares(Protocol):
+    """A constraint that says nothing of some rewrites.
+
+    What is spelt so that machines stumble, and people do not, neither reads fluently to a language model nor means to
+    an embedder what it means: those numbers say nothing of it.
+    """
+
+    def spares(self, operators: Sequence[str]) -> bool:
+        """Whether a text that these operators made is not for it to judge."""
+
+
 class Measure(Protocol):
     """What one pair of texts was found to be."""
 
@@ -62,9 +75,30 @@ class Measured:
 
     name = "measured"
 
-    def __init__(self, check: Callable[[Sequence[tuple[Text, Text]]], Sequence[Measure]]) -> None:
-        """Takes what measures (original, rewrite) pairs, in order."""
-        self._check = check
+    def __init__(
+        self,
+        check: Callable[[Sequence[tuple[Text, Text]]], Sequence[Measure]],
+        *,
+        take_read: Callable[[], int] = lambda: 0,
+        spared: Collection[str] = (),
+    ) -> None:
+        """Takes what measures.
+
+        Args:
+            check: measures (original, rewrite) pairs, in order.
+            take_read: texts that a language model read for it since the last call.
+            spared: operators whose texts pass unmeasured, see `Spares`.
+        """
+        self._check, self._take_read = check, take_read
+        self._spared = frozenset(spared)
+
+    def spares(self, operators: Sequence[str]) -> bool:
+        """See `Spares`."""
+        return not self._spared.isdisjoint(operators)
+
+    def take_cost(self) -> Cost:
+        """Texts that a language model read since the last call."""
+        return Cost(model_texts=self._take_read())
 
     def check(self, parents: Sequence[Text], texts: Sequence[Text]) -> Checked:
         """Keeps what passes, with its meaning and perplexity ratio; nan where one was not measured."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ensemble.text import Text
 from miners.candidate import Candidate
-from miners.search.constraint import Checked, Constraint, similarity
+from miners.search.constraint import Checked, Constraint, Spares, similarity
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,12 @@ class Gate:
             item.candidate if here else None for item, here in zip(rewrites, keep, strict=True)
         ]
         for constraint in self._constraints:
-            left = [place for place, candidate in enumerate(found) if candidate is not None]
+            spares = constraint.spares if isinstance(constraint, Spares) else None
+            left = [
+                place
+                for place, candidate in enumerate(found)
+                if candidate is not None and not (spares and spares(candidate.provenance.operators))
+            ]
             if left and constraint.name not in self.benched:
                 checked = self._asked(constraint, [rewrites[place] for place in left])
                 for row, place in enumerate(left):

@@ -10,7 +10,7 @@ from typing import Any
 from ensemble.text import LabelledText, Text
 from miners.candidate import RESCORE, Candidate, Provenance
 from miners.proposer import Outcome
-from miners.rewrites.operator import Effect, Operator, label_after
+from miners.rewrites.operator import Effect, Operator, effect_on, label_after
 from miners.rewrites.seeds import family_of, split_of
 from miners.search.elites import Elite
 
@@ -25,13 +25,6 @@ def compose(first: Effect, second: Effect) -> Effect:
     if "unknown" in (first, second) or first == second == "flips":
         return "unknown"
     return "flips" if "flips" in (first, second) else "keeps"
-
-
-def effect_on(operator: Operator, label: int) -> Effect:
-    """What an operator does to a text of this label; some say so for each label apart, by a method of this name."""
-    asked = getattr(operator, "effect_on", None)
-    effect: Effect = asked(label) if callable(asked) else operator.effect
-    return effect
 
 
 @dataclass(frozen=True)
@@ -103,7 +96,12 @@ def of_elite(elite: Elite, original: Text | None) -> Parent:
         elite.context,
         label=1 if believed is None else believed,  # what is searched for
         row_id=provenance.row_id or "",
-        meta={"family": provenance.family, "split": meta.get("split", ""), "harm": meta.get("harm", "")},
+        meta={
+            "family": provenance.family,
+            "split": meta.get("split", ""),
+            "harm": meta.get("harm", ""),
+            "style": meta.get("told", "none"),  # a dream stays one: what is put behind it would not have happened
+        },
     )
     return Parent(
         text,

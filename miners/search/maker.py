@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from miners.rewrites.operator import Operator
+from miners.rewrites.operator import Operator, makes_harmful
+from miners.rewrites.workshop import Workshop
 from miners.search.bandit import Bandit
 from miners.search.elites import Elite
 from miners.search.gate import Rewrite
@@ -20,10 +21,8 @@ from miners.search.parents import (
     Elites,
     Findings,
     Seeds,
-    makes_harmful,
     parent_of,
 )
-from miners.search.workshop import Workshop
 
 DROPPED_COST = 0.5
 """What a rewrite that comes to nothing before it is scored counts for with the bandit, in member calls."""

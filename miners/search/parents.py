@@ -14,10 +14,10 @@ from ensemble.text import LabelledText, Text
 from miners.candidate import Provenance
 from miners.errors import SourceError
 from miners.proposer import Outcome
-from miners.rewrites.operator import Operator
+from miners.rewrites.operator import Operator, makes_harmful
 from miners.rewrites.seeds import split_of
 from miners.search.elites import Elite
-from miners.search.lineage import Parent, effect_on, of_elite, of_finding, of_seed
+from miners.search.lineage import Parent, of_elite, of_finding, of_seed
 from miners.search.niches import harm_of
 
 SEED, BENIGN, ELITE, FINDING = "seed", "benign", "elite", "finding"
@@ -157,11 +157,6 @@ def parent_of(elite: Elite, seeds: Seeds, findings: Findings) -> Parent:
 def _fits(operators: Sequence[str], operator: Operator, depth: int) -> bool:
     """Chains are bounded and apply no operator twice."""
     return len(operators) < depth and operator.name not in operators
-
-
-def makes_harmful(operator: Operator, label: int) -> bool:
-    """Whether an operator could make a harmful text of one with this label: it flips no, and keeps or may keep yes."""
-    return (effect_on(operator, label) == "flips") == (label == 0)
 
 
 def _believed(elite: Elite) -> int:

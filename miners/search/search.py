@@ -7,7 +7,7 @@ says of the rest fills the archive. It proposes only: what is scored, and what t
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,9 @@ import numpy as np
 from ensemble.near_duplicates import DEFAULT_THRESHOLD
 from ensemble.text import LabelledText, Text
 from miners.candidate import RESCORE, Candidate, Provenance, Scored
-from miners.proposer import Cost, Outcome
+from miners.proposer import Cost, Costs, Outcome
 from miners.rewrites.operator import Operator
+from miners.rewrites.workshop import Workshop
 from miners.search.archive import Archive
 from miners.search.bandit import Bandit
 from miners.search.constraint import Constraint, Length
@@ -28,7 +29,6 @@ from miners.search.niches import grid_of, niche_of
 from miners.search.parents import Elites, Findings, Seeds
 from miners.search.settings import SearchSettings
 from miners.search.versions import Versions
-from miners.search.workshop import Workshop
 
 _BLOCKS = 20
 """Blocks in a row of which nothing is left, after which there is taken to be nothing more to give."""
@@ -58,6 +58,7 @@ class Search:
         near_duplicate: float = DEFAULT_THRESHOLD,
         constraints: Sequence[Constraint] | None = None,
         settings: SearchSettings | None = None,
+        without: Mapping[str, str] | None = None,
     ) -> None:
         """Rewrites nothing yet.
 
@@ -71,6 +72,7 @@ class Search:
             near_duplicate: word-triple similarity from which a rewrite is too near its parent or its family's elites.
             constraints: what else a rewrite must keep to; None = `Length` alone.
             settings: see there.
+            without: operators and tests that are not there and why, for the summary.
 
         Raises:
             SourceError: no seed text in the allowed splits, no operator, or two of one name.
@@ -86,7 +88,8 @@ class Search:
         )
         self.archive = Archive(grid_of(deployed, seeds, self._workshop.styles))
         chosen = [Length(most=self._settings.most_characters)] if constraints is None else constraints
-        self._gate = Gate(chosen, near_duplicate)
+        self._constraints, self._without = tuple(chosen), dict(without or {})
+        self._gate = Gate(self._constraints, near_duplicate)
         self._versions = Versions()
         self._deployed, self._seed, self._limit = deployed, seed, limit
         self._drawn = self._given = 0
@@ -97,8 +100,8 @@ class Search:
 
     @property
     def benched(self) -> dict[str, str]:
-        """Operators and constraints that were taken out, and why."""
-        return {**self._workshop.benched, **self._gate.benched}
+        """Operators and constraints that are not there or were taken out, and why."""
+        return {**self._without, **self._workshop.benched, **self._gate.benched}
 
     def propose(self, count: int) -> list[Candidate]:
         """At most `count` texts: elites of members that changed first, then rewrites."""
@@ -125,9 +128,11 @@ class Search:
 
     def take_cost(self) -> Cost:
         """What rewriting and checking used since the last call."""
-        cost = Cost(self._workshop.gradient_passes, self._seconds)
-        self._workshop.gradient_passes, self._seconds = 0, 0.0
-        return cost
+        read = sum(
+            constraint.take_cost().model_texts for constraint in self._constraints if isinstance(constraint, Costs)
+        )
+        made, seconds, self._seconds = self._workshop.take_cost(), self._seconds, 0.0
+        return Cost(made.gradient_passes, seconds, made.model_texts + read)
 
     def expected(self, limit: int) -> int | None:
         """Texts left, up to `limit`; None = no end."""

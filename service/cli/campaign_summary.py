@@ -42,6 +42,8 @@ def _work(summary: Summary) -> None:
         f"{f', {summary.gradient_passes:,} gradient passes at two among them' if summary.gradient_passes else ''}, "
         f"and {summary.cpu_seconds:.1f} CPU seconds of proposers"
     )
+    if summary.model_texts:
+        put(f"for rewrites the language model read or wrote {summary.model_texts:,} texts, beside the calls")
 
 
 def _left_out(summary: Summary) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 from fastapi import FastAPI
+from numpy.typing import NDArray
 from ray import serve
 from ray.serve import Application
 from ray.serve.handle import DeploymentHandle
 
 from ensemble.errors import ArtifactError, MemberUnavailableError
 from ensemble.members.specs import REMOTE_GROUP
-from ensemble.members.writing import infill, mean_log_likelihoods, paraphrase
+from ensemble.members.writing import infill, mean_log_likelihoods, paraphrase, word_vectors
 from ensemble.panel import Joint
 from ensemble.scorer import Member
 from ensemble.tasks.task import load_task
@@ -35,6 +37,11 @@ LANGUAGE_MODEL = "language_model"
 """The group whose model can write texts."""
 
 REDIS_URL = "HUNGJURY_REDIS_URL"
+
+WRITTEN_AT_ONCE = 8
+"""Texts that the language model reads or rewrites for miners before the next forward pass of whoever wants a score."""
+
+T = TypeVar("T")
 
 
 class IngressReplica:
@@ -125,8 +132,10 @@ class IngressReplica:
         Raises:
             MemberUnavailableError: there is none, or it does not answer.
         """
-        found = await self._writer().write.remote(mean_log_likelihoods, list(texts))
-        return [float(value) for value in found]
+        writer, found = self._writer(), []
+        for part in _parts(texts):
+            found += [float(value) for value in await writer.write.remote(mean_log_likelihoods, part)]
+        return found
 
     async def infill(self, gaps: Sequence[tuple[str, str, int]], seed: int) -> list[list[tuple[str, float]]]:
         """Words for gaps; see `ensemble.members.writing.infill`.
@@ -134,7 +143,9 @@ class IngressReplica:
         Raises:
             MemberUnavailableError: as above.
         """
-        found: list[list[tuple[str, float]]] = await self._writer().write.remote(infill, list(gaps), seed=seed)
+        writer, found = self._writer(), list[list[tuple[str, float]]]()
+        for part in _parts(gaps):
+            found += await writer.write.remote(infill, part, seed=seed + len(found))
         self._metrics.add(m.GENERATED, len(found))
         return found
 
@@ -144,8 +155,19 @@ class IngressReplica:
         Raises:
             MemberUnavailableError: as above.
         """
-        found: list[str] = await self._writer().write.remote(paraphrase, list(texts), seed=seed)
+        writer, found = self._writer(), list[str]()
+        for part in _parts(texts):
+            found += await writer.write.remote(paraphrase, part, seed=seed + len(found))
         self._metrics.add(m.GENERATED, len(found))
+        return found
+
+    async def word_vectors(self, words: Sequence[str]) -> tuple[list[str], NDArray[np.float16]]:
+        """Which words the language model knows, and where they stand; see `ensemble.members.writing.word_vectors`.
+
+        Raises:
+            MemberUnavailableError: as above.
+        """
+        found: tuple[list[str], NDArray[np.float16]] = await self._writer().write.remote(word_vectors, list(words))
         return found
 
     def _writer(self) -> DeploymentHandle:
@@ -162,6 +184,10 @@ class IngressReplica:
         """Process of one replica of every member group, and of this one."""
         pids = {name: await handle.ping.remote() for name, handle in self._handles.items()}
         return {**pids, "ingress": os.getpid()}
+
+
+def _parts(things: Sequence[T]) -> list[list[T]]:
+    return [list(things[start : start + WRITTEN_AT_ONCE]) for start in range(0, len(things), WRITTEN_AT_ONCE)]
 
 
 def redis_url(config: Config) -> str:

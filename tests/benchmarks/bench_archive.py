@@ -32,6 +32,7 @@ from miners.candidate import Candidate, Scored
 from miners.proposer import Proposer
 from miners.rewrites.operator import Operator
 from miners.rewrites.registry import operators
+from miners.rewrites.workshop import Workshop
 from miners.search.archive import Archive
 from miners.search.constraint import Length
 from miners.search.elites import Elite
@@ -41,7 +42,6 @@ from miners.search.niches import Niche, grid_of, niche_of
 from miners.search.parents import makes_harmful
 from miners.search.search import Search
 from miners.search.settings import SearchSettings
-from miners.search.workshop import Workshop
 
 pytestmark = pytest.mark.models
 

@@ -8,8 +8,8 @@ import pytest
 
 from ensemble.text import MAX_TEXT_CHARS, Text
 from miners.errors import SourceError
+from miners.rewrites.workshop import Workshop
 from miners.search.constraint import Checked, Length, Measured
-from miners.search.workshop import Workshop
 
 
 class _Hostile:
