@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.members import writing
 from ensemble.scorer import FloatArray
 from miners.rewrites.infill import Gap
+
+if TYPE_CHECKING:  # it needs torch, which a miner that asks the service does without
+    from ensemble.members.language_model import LanguageModel
 
 _WORDS_AT_ONCE = 4_000
 """Words asked about in one call: 5 MB of vectors for a small model."""
@@ -30,6 +34,31 @@ class Writer(Protocol):
 
     def word_vectors(self, words: Sequence[str]) -> tuple[list[str], NDArray[np.float32]]:
         """Which of the words it knows, and where they stand, shape (known, width)."""
+
+
+class ModelWriter:
+    """A language model in this process, for notebooks and benchmarks."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        """Takes the loaded model."""
+        self._model = model
+
+    def log_likelihoods(self, texts: Sequence[str]) -> FloatArray:
+        """See `Writer`."""
+        return writing.mean_log_likelihoods(self._model, texts)
+
+    def infill(self, gaps: Sequence[Gap], seed: int) -> list[list[tuple[str, float]]]:
+        """See `Writer`."""
+        return writing.infill(self._model, gaps, seed=seed)
+
+    def paraphrase(self, texts: Sequence[str], seed: int) -> list[str]:
+        """See `Writer`."""
+        return writing.paraphrase(self._model, texts, seed=seed)
+
+    def word_vectors(self, words: Sequence[str]) -> tuple[list[str], NDArray[np.float32]]:
+        """See `Writer`."""
+        known, vectors = writing.word_vectors(self._model, words)
+        return known, vectors.astype(np.float32)
 
 
 class ServiceWriter:

@@ -93,6 +93,7 @@ class Promises:
         self._rewrites, self._most_uses = rewrites, uses
         self._cut = float(logit(threshold))
         self._workshop = Workshop(operators, patience=None)
+        self._lookers = [operator for operator in operators if isinstance(operator, Looks)]
         self._places = {operator.name: place for place, operator in enumerate(operators)}
         self._uses: Counter[str] = Counter()
         self._surrogate = Surrogate(_PROJECTED + len(operators) + 1)
@@ -235,7 +236,7 @@ class Promises:
 
     def _probability(self, parent: LabelledText) -> float | None:
         """The member's P(yes) of a seed, as far as it is known."""
-        looked = (one.probability(parent) for one in self._workshop.active if isinstance(one, Looks))
+        looked = (one.probability(parent) for one in self._lookers)
         return self._known.get(parent.id, next((p for p in looked if p is not None), None))
 
     def _logit(self, parent: LabelledText) -> float:

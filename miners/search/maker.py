@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from miners.rewrites.operator import Operator, makes_harmful
+from miners.rewrites.operator import Made, Operator, makes_harmful
 from miners.rewrites.workshop import Workshop
 from miners.search.bandit import Bandit
 from miners.search.elites import Elite
@@ -30,6 +30,9 @@ DROPPED_COST = 0.5
 GRADIENT_COST = 2.0
 """A gradient pass in member calls, as the budget counts it."""
 
+
+_BENIGN_TRIES = 4
+"""Benign texts that an operator may pass over at once; to look at one costs next to nothing."""
 
 _LABELS = {SEED: 1, BENIGN: 0}
 
@@ -75,9 +78,8 @@ class Maker:
         if not choices:
             return None
         chosen = choices[self._bandit.choose([(choice.arm, choice.operator.name) for choice in choices], rng)]
-        parent = self._parent(chosen, elites, rng)
         passes = self._workshop.gradient_passes
-        made = self._workshop.rewrite(chosen.operator, parent.text, rng)
+        parent, made = self._made(chosen, elites, rng)
         cost = GRADIENT_COST * (self._workshop.gradient_passes - passes) + (DROPPED_COST if made is None else 0.0)
         if cost:
             self._bandit.credit(chosen.arm, promised=0.0, cost=cost)
@@ -85,6 +87,15 @@ class Maker:
             return None
         candidate = parent.child(made[0], chosen.operator, made[1], chosen.origin)
         return Rewrite(candidate, parent.original, parent.text, chosen.operator.name, chosen.arm)
+
+    def _made(self, chosen: _Choice, elites: Elites, rng: np.random.Generator) -> tuple[Parent, Made]:
+        """A parent and what became of it; of benign texts several are tried, since few are fit to be made harmful."""
+        for _ in range(_BENIGN_TRIES if chosen.origin == BENIGN else 1):
+            parent = self._parent(chosen, elites, rng)
+            made = self._workshop.rewrite(chosen.operator, parent.text, rng)
+            if made is not None:
+                break
+        return parent, made
 
     def _choices(self, operator: Operator, elites: Elites) -> list[_Choice]:
         """The kinds of parent that an operator has now."""

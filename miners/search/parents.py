@@ -54,9 +54,13 @@ class Seeds:
         return self._texts.get(text_id)
 
     def draw(self, label: int, style: str, filled: Mapping[tuple[str, str], int], rng: np.random.Generator) -> Parent:
-        """One with this label; the emptier the niches of its harm in this style, the likelier the harm."""
+        """One with this label; the emptier the niches of its harm in this style, the likelier the harm.
+
+        Of benign texts each is alike likely: most name no harm, and what is to be made of them does not hang on it.
+        """
         harms = sorted(self._by[label])
-        weights = np.array([1.0 / (1 + filled.get((harm, style), 0)) for harm in harms])
+        sizes = [1 if label else len(self._by[label][harm]) for harm in harms]
+        weights = np.array(sizes) / [1 + (filled.get((harm, style), 0) if label else 0) for harm in harms]
         harm = harms[int(rng.choice(len(harms), p=weights / weights.sum()))]
         texts, key = self._by[label][harm], f"{label}:{harm}"
         turn, place = divmod(self._drawn.get(key, 0), len(texts))

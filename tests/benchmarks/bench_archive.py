@@ -30,7 +30,7 @@ from ensemble.text import LabelledText, Text
 from ensemble.verdict import Verdict
 from miners.candidate import Candidate, Scored
 from miners.proposer import Proposer
-from miners.rewrites.operator import Operator
+from miners.rewrites.operator import Operator, makes_harmful
 from miners.rewrites.registry import operators
 from miners.rewrites.workshop import Workshop
 from miners.search.archive import Archive
@@ -39,7 +39,6 @@ from miners.search.elites import Elite
 from miners.search.gate import Gate, Rewrite
 from miners.search.lineage import Parent, of_seed
 from miners.search.niches import Niche, grid_of, niche_of
-from miners.search.parents import makes_harmful
 from miners.search.search import Search
 from miners.search.settings import SearchSettings
 

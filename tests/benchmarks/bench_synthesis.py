@@ -13,7 +13,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,26 +25,21 @@ from ensemble.artifacts import Artifact, current_artifact
 from ensemble.home import models_dir
 from ensemble.members.encoder import EncoderScorer
 from ensemble.members.language_model import LanguageModel
-from ensemble.members.meaning import SentenceMeaning
-from ensemble.members.writing import mean_log_likelihoods
 from ensemble.near_duplicates import SeenTexts
-from ensemble.panel import Joint
 from ensemble.tasks.task import Task, load_task
 from ensemble.text import LabelledText, Text
-from ensemble.training.encoder_twin import EncoderTwin
 from ensemble.training.precision import computes_bfloat16
 from ensemble.verdict import MemberScore, Verdict
 from miners.candidate import Candidate, Scored
 from miners.constraints import Constraints
 from miners.proposer import Costs, Proposer
 from miners.rewrites.dilution import Dilution
-from miners.rewrites.flips import Flips
 from miners.rewrites.guided import GuidedRewrites
-from miners.rewrites.neighbours import Neighbours, lexicon_words
+from miners.rewrites.modelled import RewriteModels, rewrite_models
 from miners.rewrites.operator import Operator
 from miners.rewrites.seeds import SeedRewrites
-from miners.rewrites.synonyms import Synonyms
 from miners.rewrites.typos import Typos
+from miners.writer import ModelWriter
 
 pytestmark = pytest.mark.models
 
@@ -60,13 +55,14 @@ class Arena:
     """What everybody is measured with: the member, its twin, the constraints' models."""
 
     scorer: EncoderScorer
-    threshold: float
-    twin: EncoderTwin
-    meaning: SentenceMeaning
-    fluency: Callable[[Sequence[str]], np.ndarray]
-    neighbours: Neighbours
+    models: RewriteModels
     vectors: tuple[list[str], np.ndarray]
     task: Task
+
+    @property
+    def threshold(self) -> float:
+        """P(yes) from which the deployed member flags."""
+        return self.models.threshold
 
     def probabilities(self, texts: Sequence[Text]) -> np.ndarray:
         """P(yes) of the deployed member."""
@@ -74,7 +70,7 @@ class Arena:
 
     def constraints(self) -> Constraints:
         """Fresh, so that nobody is held against what another found."""
-        return Constraints(fluency=self.fluency, meaning=self.meaning)
+        return self.models.constraints()
 
 
 @dataclass
@@ -104,23 +100,18 @@ def test_failures_per_thousand_calls(root, prepared_home, tmp_path):
 
 def build(artifact: Artifact, models: Path, threads: int = 1) -> Arena:
     """Loads everything once."""
-    encoder = artifact.path / "encoder"
     precision = "bfloat16" if computes_bfloat16() else "float32"
     language_model = LanguageModel.load(
         models / artifact.manifest.language_model, dtype=precision, device="cpu", threads=threads
     )
     task, words = load_task("injury"), language_model.words()
     rows = language_model.answer_rows(list(words.values()))
-    names = [word.strip() for word in words]
-    joint = Joint.model_validate_json((artifact.path / "panel.json").read_bytes())
+    models = rewrite_models(artifact, task.lexicon, "encoder", writer=ModelWriter(language_model), threads=threads)
+    assert not models.missing
     return Arena(
-        scorer=EncoderScorer(encoder, threads=threads),
-        threshold=joint.vote_threshold("encoder"),
-        twin=EncoderTwin(encoder, threads=threads),
-        meaning=SentenceMeaning(artifact.path / "keyword" / "embedder", threads=threads),
-        fluency=partial(mean_log_likelihoods, language_model),
-        neighbours=Neighbours(names, rows, carriers=lexicon_words(task.lexicon)),
-        vectors=(names, rows),
+        scorer=EncoderScorer(artifact.path / "encoder", threads=threads),
+        models=models,
+        vectors=([word.strip() for word in words], rows),
         task=task,
     )
 
@@ -153,8 +144,7 @@ def flagged(arena: Arena, count: int) -> tuple[list[LabelledText], dict[str, flo
 def operators(arena: Arena) -> list[Operator]:
     """Those that keep the label and are part of the package."""
     return [
-        Flips(arena.twin, arena.neighbours),
-        Synonyms(arena.neighbours),
+        *arena.models.operators().values(),
         Dilution(arena.task.rows("train"), sentences=(1, 1)),
         Typos(),
     ]
@@ -165,10 +155,11 @@ def guided(arena: Arena, seeds: Sequence[LabelledText], known: dict[str, float])
     proposer = GuidedRewrites(
         operators(arena),
         seeds,
-        meaning=arena.meaning,
+        meaning=arena.models.meaning,
         constraints=arena.constraints(),
         deployed="encoder",
         known=known,
+        threshold=arena.threshold,
     )
     return play(arena, "guided rewrites", proposer, seeds)
 
@@ -309,7 +300,7 @@ def shifted(probabilities: np.ndarray, threshold: float) -> np.ndarray:
 
 def effects(arena: Arena, text: str, words: list) -> list[list[float]]:
     """First-order changes for the words that a peer found in a text, in their order there."""
-    (seen,) = arena.twin.look([Text(text)])
+    (seen,) = arena.models.guide.look([Text(text)])
     found, place = [], 0
     for word, others in words:
         matches = [i for i in range(place, len(seen.words)) if seen.words[i] == word]
@@ -317,7 +308,7 @@ def effects(arena: Arena, text: str, words: list) -> list[list[float]]:
             found.append([0.0] * len(others))
             continue
         place = matches[0] + 1
-        found.append(arena.twin.effects(seen, matches[0], others).tolist())
+        found.append(arena.models.guide.effects(seen, matches[0], others).tolist())
     return found
 
 

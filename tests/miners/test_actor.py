@@ -11,14 +11,17 @@ import numpy as np
 import psutil
 import pytest
 import ray
+import word_models
 from pydantic import SecretStr
 from ray import cloudpickle, serve
 
 from ensemble.errors import MemberUnavailableError
+from ensemble.tasks.task import load_task
 from ensemble.text import Text
 from ensemble.verdict import MemberScore, Verdict
 from miners.actor import REDIS_URL, ServiceCampaign, mine, start
 from miners.campaign import Campaign
+from miners.campaign_sources import proposers_for
 from miners.campaign_spec import CampaignSpec
 from miners.candidate import Candidate, Provenance
 from miners.errors import CampaignError
@@ -31,8 +34,13 @@ pytestmark = [pytest.mark.service, pytest.mark.usefixtures("cluster")]
 
 # Ray's workers cannot import this file by name.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
+cloudpickle.register_pickle_by_value(word_models)
 
 SPEC = CampaignSpec(task="injury", deployed="encoder", queue_size=30, round_size=40, batch_size=10, seed=3)
+
+GUIDED = SPEC.model_copy(
+    update={"budget": 300, "shares": {"search": 0.0, "rewrite": 0.0, "rewrite:guided": 1.0, "rewrite:flips": 1.0}}
+)
 
 
 def verdict_of(text: Text) -> Verdict:
@@ -81,6 +89,13 @@ class Numbered:
         self._at = state["at"]
 
 
+def sources(spec):
+    """Numbered texts, or rewrites by the gradients of a member that adds up words."""
+    if spec == SPEC:
+        return [Numbered()]
+    return proposers_for(spec, load_task("injury"), None, models=word_models.models())
+
+
 @dataclass(frozen=True)
 class Build:
     """Builds a slow campaign on a real store."""
@@ -88,6 +103,7 @@ class Build:
     name: str
     url: str
     seconds: float = 0.15
+    spec: CampaignSpec = SPEC
 
     def __call__(self, progress, stopping):
         store = Store(self.url)
@@ -99,8 +115,8 @@ class Build:
 
         return Campaign(
             self.name,
-            SPEC,
-            proposers=[Numbered()],
+            self.spec,
+            proposers=sources(self.spec),
             score=score,
             queue=queue,
             ledger=queue,
@@ -126,13 +142,13 @@ def redis_url(tmp_path):
         yield server.url
 
 
-def _expected():
+def _expected(spec=SPEC):
     """Summary and queue of the same campaign, never interrupted, in this process and in memory."""
     queue = MemoryQueue("injury")
     campaign = Campaign(
         "c",
-        SPEC,
-        proposers=[Numbered()],
+        spec,
+        proposers=sources(spec),
         score=lambda texts: [verdict_of(text) for text in texts],
         queue=queue,
         ledger=queue,
@@ -180,6 +196,22 @@ def test_a_killed_actor_goes_on_and_leaves_the_same_queue(redis_url):
     assert 120 <= reached < 200
     assert report.state == "finished"
     assert report.summary.model_dump(exclude=CLOCKS) == summary.model_dump(exclude=CLOCKS)
+    assert _queued(redis_url) == queue
+
+
+def test_a_killed_actor_goes_on_rewriting_by_gradients(redis_url):
+    """Guided rewriting, its surrogate and what it paid for survive kill -9: same queue, same bill."""
+    summary, queue = _expected(GUIDED)
+    actor = start("c", Build("c", redis_url, spec=GUIDED))
+    pid = _wait_for(actor, lambda report: _scored(report) >= 40).pid
+    os.kill(pid, 9)
+    report = _wait_for(actor, lambda report: report.pid != pid and report.state != "running", seconds=180)
+    ray.kill(actor)
+    assert report.state == "finished", report.error
+    assert report.summary.benched == {}
+    assert report.summary.gradient_passes == summary.gradient_passes > 0
+    ours = CLOCKS | {"model_texts"}  # what a model read, it reads again behind a kill
+    assert report.summary.model_dump(exclude=ours) == summary.model_dump(exclude=ours)
     assert _queued(redis_url) == queue
 
 
@@ -259,7 +291,8 @@ def test_a_campaign_through_serve_uses_all_sources(redis_url, tmp_path):
         summary = mine("s", build)
     finally:
         serve.delete("stage")
-    assert summary.benched == {}
+    assert {name.split(": ")[0] for name in summary.benched} == {"search"}
+    assert all("nothing is prepared for task 'injury'" in why for why in summary.benched.values())
     assert summary.queued == 30
     assert set(summary.proposed_by_source) == {
         "corpus:texts.txt",

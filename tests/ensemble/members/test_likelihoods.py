@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ensemble.errors import InputError
-from ensemble.members.writing import infill, mean_log_likelihoods, paraphrase
+from ensemble.members.writing import infill, mean_log_likelihoods, paraphrase, word_vectors
 
 TEXTS = [" the boat came in", " he fell and broke his arm", " she sang well , was she hurt or whole ?"]
 
@@ -77,6 +77,16 @@ def test_gaps_are_filled_with_plain_words_ranked_by_what_follows(tiny):
             assert 1 <= len(filling.split()) <= words
             (read,) = tiny.likelihoods(left, [f" {filling}{right}"])
             assert score == pytest.approx(float(np.mean(read)), abs=1e-4)
+
+
+def test_word_vectors_are_rows_of_the_output_layer(tiny):
+    """Words that take several tokens, or none that is known, are left out; the rest come in order, as halves."""
+    known = sorted(word.strip() for word in tiny.words())[:3]
+    words, vectors = word_vectors(tiny, [known[0], "unheardofword", *known[1:]])
+    assert words == known
+    assert vectors.dtype == np.float16
+    rows = tiny.answer_rows([tiny.words()[f" {word}"] for word in known])
+    assert vectors.astype(np.float32) == pytest.approx(rows, rel=1e-3, abs=1e-4)
 
 
 def test_a_paraphrase_is_one_line(tiny):

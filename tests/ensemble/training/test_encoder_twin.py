@@ -14,7 +14,8 @@ from ensemble.tasks.task import Lexicon, LexiconGroup
 from ensemble.text import LabelledText, Text
 from ensemble.training.bert import Classifier, export, load_base, minilm_path
 from ensemble.training.encoder_twin import EncoderTwin
-from miners.rewrites.modelled import modelled
+from miners.rewrites.flips import Flips
+from miners.rewrites.neighbours import Neighbours, lexicon_words
 
 LONG = Text("She counted the boats and wrote them down. " * 60 + "Then the winch took two of his fingers.")
 
@@ -69,15 +70,14 @@ def test_its_words_and_their_vectors_are_those_of_the_tokeniser(twin):
     assert vectors[words.index("garden")].tolist() == twin._embeddings[piece].tolist()
 
 
-def test_operators_out_of_an_artifact_flip_words_as_its_gradients_say(folder):
-    """What moves a member is read off its own export; the language model's operators come only with the model."""
+def test_flips_by_a_twin_go_where_its_gradients_say(twin):
+    """What moves a member is read off its own export, and words of the lexicon stay."""
     lexicon = Lexicon(groups={"harm": LexiconGroup(patterns=("palm",))})
-    made = modelled(folder, lexicon, threads=1)
-    assert [operator.name for operator in made] == ["flips", "synonyms"]
-    both = modelled(folder, lexicon, fill=lambda *_: [], say_again=lambda *_: [], threads=1)
-    assert [operator.name for operator in both] == ["flips", "synonyms", "infill", "paraphrase"]
+    neighbours = Neighbours(*twin.table(), carriers=lexicon_words(lexicon), likeness=0.3, distance=0.45)
     parent = LabelledText("In the garden the king sang loudly while a wire opened his palm.", label=1)
-    text, notes = made[0].rewrite(parent, np.random.default_rng(0))
+    flips = Flips(twin, neighbours)
+    text, notes = flips.rewrite(parent, np.random.default_rng(0))
+    assert flips.probability(parent) == float(twin.calibration(twin.look([parent])[0].logit))
     assert notes["first_order"] < 0
     assert "palm" in text.text
     assert text.text != parent.text

@@ -135,6 +135,15 @@ def test_language_model_reads_and_rewrites(application):
     assert paraphrase.endswith("7 3 0.7 0.95")
 
 
+def test_the_language_model_works_in_small_parts(application):
+    """Many texts are read in order, in parts between which others are scored, each part with a seed of its own."""
+    texts = ["a" * (1 + index) for index in range(20)]
+    assert application.tell("log_likelihoods", texts=texts) == [-float(len(text)) for text in texts]
+    found = application.tell("paraphrase", texts=[f"one {index}" for index in range(10)], seed=7)
+    assert [text.split()[-4] for text in found] == ["7"] * 8 + ["15"] * 2
+    assert application.tell("word_vectors", words=["tree", "two words", "sea"]) == [["tree", "sea"], [[4, 1], [3, 1]]]
+
+
 def test_concurrent_requests_are_all_answered(application):
     """Many requests at once each get their own texts' verdicts."""
 
