@@ -86,7 +86,7 @@ def test_what_cannot_be_had_is_named_and_the_campaign_goes_on(scorer):
     assert set(summary.benched.values()) == {"nothing is prepared"}
 
 
-def test_a_member_without_gradients_is_said_to_have_none(tmp_path):
+def test_a_member_without_gradients_is_said_to_have_none():
     """A bag of words has no twin, a keyword member no gradient, another version other weights; each says so."""
     artifact, lexicon = tiny_artifact.make(), load_task("injury").lexicon
     found = rewrite_models(artifact, lexicon, "encoder", writer=None)
@@ -126,7 +126,7 @@ def test_a_campaign_killed_anywhere_queues_the_same_and_pays_once(scorer, shares
             proposers(), scorer, queue=parts, store=store, spec=spec, stopping=lambda left=left: not left.pop(0)
         )
         runs += 1
-    assert runs > 3
+    assert runs > 1
     assert expected.benched == {}
     assert expected.queued > 0
     assert expected.gradient_passes > 0
@@ -235,9 +235,9 @@ def test_written_rewrites_are_asked_for_together_and_twins_share_their_numbers()
 
 
 def test_the_search_keeps_to_meaning_and_fluency_and_spares_disguises():
-    """Rewrites in plain words carry their numbers and keep to the limits; of disguises a model's numbers say nothing."""
+    """Rewrites in plain words carry their numbers and keep to the limits; disguises have none."""
     spec = _spec(rewrite=0)
-    (search,) = [p for p in proposers_for(spec, load_task("injury"), None, models=word_models.models())]
+    (search,) = proposers_for(spec, load_task("injury"), None, models=word_models.models())
     found = [one.provenance for one in search.propose(200)]
     disguised = {name for name, one in operators(load_task("injury")).items() if one.style == "disguise"}
     plain = [one for one in found if not disguised & set(one.operators)]
@@ -260,5 +260,5 @@ def test_the_search_makes_yes_of_no_texts():
 
 def test_a_measure_that_spares_nobody_measures_all():
     """Without operators to spare every rewrite is measured."""
-    assert not Measured(lambda pairs: []).spares(["leetspeak"])
-    assert Measured(lambda pairs: [], spared=["leetspeak"]).spares(["dilution", "leetspeak"])
+    assert not Measured(lambda _: []).spares(["leetspeak"])
+    assert Measured(lambda _: [], spared=["leetspeak"]).spares(["dilution", "leetspeak"])

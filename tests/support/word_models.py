@@ -1,4 +1,4 @@
-"""A member that adds up words, with gradients, neighbours and a meaning to match: rewrites by models without a model."""
+"""A member that adds up words, with gradients, neighbours and a meaning to match."""
 
 from __future__ import annotations
 
@@ -67,15 +67,15 @@ class Reader:
         """Mean length of a text's words, negative, in tenths."""
         return np.array([-np.mean([len(word) for word in text.split()]) / 10 for text in texts])
 
-    def infill(self, gaps, seed):
+    def infill(self, gaps, _seed):
         """Always the same two words."""
         return [[("somewhere", -1.0), ("there", -2.0)] for _ in gaps]
 
-    def paraphrase(self, texts, seed):
+    def paraphrase(self, texts, _seed):
         """What was said, said to be said."""
         return [f"It is told that {text[:1].lower()}{text[1:]}" for text in texts]
 
-    def word_vectors(self, words):
+    def word_vectors(self, _words):
         """None."""
         return [], np.empty((0, 1), dtype=np.float32)
 
