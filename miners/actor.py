@@ -99,7 +99,7 @@ class ServiceCampaign:
             self.name,
             self.spec,
             proposers=proposers,
-            left_out=missing_sources(self.spec, models),
+            left_out=missing_sources(self.spec, task, models),
             score=self._score,
             queue=queue,
             ledger=queue,

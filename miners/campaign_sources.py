@@ -83,12 +83,14 @@ def goes_by_models(spec: CampaignSpec) -> bool:
     return any(spec.share(name) > 0 for name in (GUIDED, SEARCH, *(f"{REWRITE}:{one}" for one in _asked(spec))))
 
 
-def missing_sources(spec: CampaignSpec, models: RewriteModels) -> dict[str, str]:
+def missing_sources(spec: CampaignSpec, task: Task, models: RewriteModels) -> dict[str, str]:
     """Sources with a share above 0 that cannot be had, and why."""
     parts = {f"{REWRITE}:{name}": name for name in _asked(spec)} | {GUIDED: MEANING}
-    return {
-        name: models.missing[part] for name, part in parts.items() if spec.share(name) > 0 and part in models.missing
-    }
+    known = {*parts, *(f"{REWRITE}:{name}" for name in (*operators(task), *WRITTEN))}
+    unknown = [name for name in spec.shares if name.startswith(f"{REWRITE}:") and name not in known]
+    why = {name: models.missing[part] for name, part in parts.items() if part in models.missing}
+    why |= dict.fromkeys(unknown, f"task {task.name!r} has no rewriting operator of this name")
+    return {name: reason for name, reason in why.items() if spec.share(name) > 0}
 
 
 def _asked(spec: CampaignSpec) -> list[str]:

@@ -71,19 +71,20 @@ def test_models_are_needed_only_where_a_source_goes_by_them(shares, needed):
 
 def test_what_cannot_be_had_is_named_and_the_campaign_goes_on(scorer):
     """Sources asked for, and parts of those that remain, stand among what was taken out, each with the reason."""
-    spec = _spec(rewrite__dilution=1, rewrite__infill=1).model_copy(update={"budget": 400})
+    spec = _spec(rewrite__dilution=1, rewrite__infill=1, rewrite__dilutoin=1).model_copy(update={"budget": 400})
     models = without_models("nothing is prepared")
     queue, proposers = MemoryQueue("injury"), proposers_for(spec, load_task("injury"), None, models=models)
     summary = Campaign(
         "c", spec, proposers=proposers, score=scorer, queue=queue, ledger=queue, store=MemoryCampaigns(),
-        left_out=missing_sources(spec, models),
+        left_out=missing_sources(spec, load_task("injury"), models),
     ).run()  # fmt: skip
     assert summary.queued > 0
     whole = {name: why for name, why in summary.benched.items() if name.startswith("rewrite:")}
-    assert set(whole) == {"rewrite:flips", "rewrite:synonyms", "rewrite:infill", "rewrite:guided"}
     parts = {name for name in summary.benched if name.startswith("search: ")}
     assert parts == {"search: flips", "search: synonyms", "search: infill", "search: fluency", "search: meaning"}
-    assert set(summary.benched.values()) == {"nothing is prepared"}
+    assert set(whole) == {f"rewrite:{name}" for name in ("flips", "synonyms", "infill", "guided", "dilutoin")}
+    assert whole.pop("rewrite:dilutoin") == "task 'injury' has no rewriting operator of this name"
+    assert {*whole.values(), *(summary.benched[name] for name in parts)} == {"nothing is prepared"}
 
 
 def test_a_member_without_gradients_is_said_to_have_none():
