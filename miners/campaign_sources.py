@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ensemble.tasks.task import Task
 from miners.campaign_spec import CampaignSpec
-from miners.constraints import Meaning
+from miners.constraints import Limits, Meaning
 from miners.proposer import Proposer
 from miners.queue.traffic import TrafficStore
 from miners.rewrites.guided import NAME as GUIDED
@@ -33,6 +33,9 @@ REWRITE = "rewrite"
 
 DISGUISE = "disguise"
 """The style of operators that change how words are spelt."""
+
+LIMITS = Limits(perplexity_ratio=1.5)
+"""What rewrites of a campaign keep to. One odd word in a short text doubles the perplexity; people need not read it."""
 
 _AT_ONCE = 16
 """Rewrites that one operator proposes at once; there are many operators, and each should get its turn."""
@@ -117,7 +120,7 @@ def _guided(spec: CampaignSpec, task: Task, models: RewriteModels, meaning: Mean
         [*operators(task).values(), *models.operators(written=wanted).values()],
         task.rows(),
         meaning=meaning,
-        constraints=models.constraints(),
+        constraints=models.constraints(LIMITS),
         deployed=spec.deployed,
         threshold=models.threshold,
         splits=spec.rewrite_splits,
@@ -148,7 +151,7 @@ def _search(spec: CampaignSpec, task: Task, models: RewriteModels | None) -> Pro
     found, given, wanted = operators(task), models or RewriteModels(), _asked(spec)
     constraints: list[Constraint] = [Length(most=spec.search.most_characters)]
     if given.meaning is not None or given.writer is not None:
-        tests = given.constraints()
+        tests = given.constraints(LIMITS)
         disguises = [name for name, operator in found.items() if operator.style == DISGUISE]
         constraints.append(Measured(tests.check, take_read=tests.take_read, spared=disguises))
     return Search(

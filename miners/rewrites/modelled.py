@@ -35,7 +35,7 @@ FLUENCY, MEANING = "fluency", "meaning"
 ENCODER = "encoder"
 LANGUAGE_MODEL = "language_model"
 
-_LIKENESS, _DISTANCE = 0.42, 0.45
+_LIKENESS, _DISTANCE = 0.45, 0.45
 """Least cosine of neighbours, and cosine with a word that carries the answer from which a word is kept out, among the
 English words of a language model's output layer."""
 
