@@ -167,7 +167,7 @@ def _wait_for(actor, condition, seconds=60.0):
     while time.monotonic() < deadline:
         try:
             report = ray.get(actor.report.remote(), timeout=10)
-        except ray.exceptions.ActorUnavailableError:
+        except (ray.exceptions.ActorUnavailableError, ray.exceptions.GetTimeoutError):  # made again, or still made
             time.sleep(0.1)
             continue
         if condition(report):
@@ -203,7 +203,7 @@ def test_a_killed_actor_goes_on_rewriting_by_gradients(redis_url):
     """Guided rewriting, its surrogate and what it paid for survive kill -9: same queue, same bill."""
     summary, queue = _expected(GUIDED)
     actor = start("c", Build("c", redis_url, spec=GUIDED))
-    pid = _wait_for(actor, lambda report: _scored(report) >= 40).pid
+    pid = _wait_for(actor, lambda report: _scored(report) >= 40, seconds=180).pid
     os.kill(pid, 9)
     report = _wait_for(actor, lambda report: report.pid != pid and report.state != "running", seconds=180)
     ray.kill(actor)

@@ -5,11 +5,13 @@ import re
 
 import numpy as np
 import pytest
+import word_models
 
 from ensemble.errors import TaskError
 from ensemble.tasks.task import load_task
 from miners.campaign_sources import proposers_for
 from miners.campaign_spec import CampaignSpec
+from miners.rewrites.modelled import WRITTEN
 from miners.rewrites.operator import effect_on
 from miners.rewrites.registry import operators
 
@@ -124,6 +126,7 @@ def test_the_readme_lists_every_operator_with_effect_and_style(root, found):
         r"^\| `([a-z-]+)` \| ([a-z]+) \| ([a-z]+) \| ([a-z]+) \| \S.*\|$", (root / "README.md").read_text(), re.M
     )
     said = {name: (yes, no, style) for name, yes, no, style in lines}
+    every = {**found, **word_models.models().operators(written=WRITTEN)}
     assert said == {
-        name: (effect_on(operator, 1), effect_on(operator, 0), operator.style) for name, operator in found.items()
+        name: (effect_on(operator, 1), effect_on(operator, 0), operator.style) for name, operator in every.items()
     }
