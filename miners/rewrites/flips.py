@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.sensitivity import Guide, Sensitivity
+from ensemble.sensitivity import Guide, Sensitivity, word_spans
 from ensemble.text import LabelledText, Text
 from miners.proposer import Cost
 from miners.rewrites.neighbours import Neighbours
@@ -49,6 +49,8 @@ class Flips:
 
     def rewrite(self, parent: LabelledText, rng: np.random.Generator) -> tuple[Text, dict[str, Any]] | None:
         """The text with one or more words replaced; None where no word has a neighbour that helps."""
+        if not any(self._neighbours.of(parent.text[slice(*span)], 1) for span in word_spans(parent.text)):
+            return None  # a pass would tell nothing
         sensitivity = self._looked(parent)
         sign = -1.0 if parent.label else 1.0  # a yes text is to be passed, a no text to be flagged
         found = [swap for word in range(len(sensitivity.words)) if (swap := self._best(sensitivity, word, sign, rng))]

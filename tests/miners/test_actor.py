@@ -39,7 +39,7 @@ cloudpickle.register_pickle_by_value(word_models)
 SPEC = CampaignSpec(task="injury", deployed="encoder", queue_size=30, round_size=40, batch_size=10, seed=3)
 
 GUIDED = SPEC.model_copy(
-    update={"budget": 300, "shares": {"search": 0.0, "rewrite": 0.0, "rewrite:guided": 1.0, "rewrite:flips": 1.0}}
+    update={"budget": 500, "shares": {"search": 0.0, "rewrite": 0.0, "rewrite:guided": 1.0, "rewrite:flips": 1.0}}
 )
 
 
@@ -203,7 +203,9 @@ def test_a_killed_actor_goes_on_rewriting_by_gradients(redis_url):
     """Guided rewriting, its surrogate and what it paid for survive kill -9: same queue, same bill."""
     summary, queue = _expected(GUIDED)
     actor = start("c", Build("c", redis_url, spec=GUIDED))
-    pid = _wait_for(actor, lambda report: _scored(report) >= 40, seconds=180).pid
+    report = _wait_for(actor, lambda report: _scored(report) >= 40 or report.state != "running", seconds=180)
+    assert report.state == "running", report.error
+    pid = report.pid
     os.kill(pid, 9)
     report = _wait_for(actor, lambda report: report.pid != pid and report.state != "running", seconds=180)
     ray.kill(actor)

@@ -122,6 +122,13 @@ def test_a_text_is_looked_at_once_and_each_look_is_told(neighbours):
     assert flips.take_cost().gradient_passes == 0
 
 
+def test_a_text_in_which_nothing_can_change_is_not_looked_at(neighbours):
+    """A pass would be paid for nothing."""
+    guide, flips = _flips(neighbours)
+    assert flips.rewrite(LabelledText("He bled.", label=1), np.random.default_rng(0)) is None
+    assert guide.looked == flips.take_cost().gradient_passes == 0
+
+
 def test_synonyms_replace_only_words_that_may_go(neighbours):
     """Each replaced word is a neighbour of the old one; the rest stands as it stood."""
     for number in range(20):
