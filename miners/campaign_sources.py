@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from ensemble.tasks.task import Task
+from ensemble.text import LabelledText
 from miners.campaign_spec import CampaignSpec
 from miners.constraints import Limits, Meaning
 from miners.proposer import Proposer
@@ -71,13 +72,14 @@ def proposers_for(
         made.append((BULK, lambda: Shortlist(Path(shortlist))))
     if generate is not None and task.openings:
         made.append((COMPLETIONS, lambda: _completions(spec, task.openings, generate)))
-    if generate is not None and can_steer(task.rows()):
-        made.append((STEERED, lambda: _steered(spec, task, generate)))
-    if task.rows():
-        found = operators(task)
-        made += [(f"{REWRITE}:{name}", partial(_rewrites, found[name], spec, task)) for name in found]
-        made += _modelled(spec, task, models or RewriteModels())
-        made.append((SEARCH, lambda: _search(spec, task, models)))
+    rows = task.rows()  # shared by all sources: a campaign has one for each of many operators
+    if generate is not None and can_steer(rows):
+        made.append((STEERED, lambda: _steered(spec, task.openings, rows, generate)))
+    if rows:
+        found, given = operators(task, rows), models or RewriteModels()
+        made += [(f"{REWRITE}:{name}", partial(_rewrites, found[name], spec, rows)) for name in found]
+        made += _modelled(spec, found, rows, given)
+        made.append((SEARCH, lambda: _search(spec, found, rows, given)))
     return [make() for name, make in made if spec.share(name) > 0]
 
 
@@ -102,23 +104,31 @@ def _asked(spec: CampaignSpec) -> list[str]:
     return [BY_GRADIENT, BY_WORDS, *written]
 
 
-def _modelled(spec: CampaignSpec, task: Task, models: RewriteModels) -> list[tuple[str, Callable[[], Proposer]]]:
+def _modelled(
+    spec: CampaignSpec, found: Mapping[str, Operator], rows: Sequence[LabelledText], models: RewriteModels
+) -> list[tuple[str, Callable[[], Proposer]]]:
     """The sources that go by models."""
     wanted = _asked(spec)
     made: list[tuple[str, Callable[[], Proposer]]] = [
-        (f"{REWRITE}:{name}", partial(_rewrites, operator, spec, task, kind=CostlyRewrites))
+        (f"{REWRITE}:{name}", partial(_rewrites, operator, spec, rows, kind=CostlyRewrites))
         for name, operator in models.operators(written=wanted).items()
     ]
     if models.meaning is not None:
-        made.append((GUIDED, partial(_guided, spec, task, models, models.meaning)))
+        made.append((GUIDED, partial(_guided, spec, found, rows, models, models.meaning)))
     return made
 
 
-def _guided(spec: CampaignSpec, task: Task, models: RewriteModels, meaning: Meaning) -> Proposer:
+def _guided(
+    spec: CampaignSpec,
+    found: Mapping[str, Operator],
+    rows: Sequence[LabelledText],
+    models: RewriteModels,
+    meaning: Meaning,
+) -> Proposer:
     wanted = _asked(spec)
     return GuidedRewrites(
-        [*operators(task).values(), *models.operators(written=wanted).values()],
-        task.rows(),
+        [*found.values(), *models.operators(written=wanted).values()],
+        rows,
         meaning=meaning,
         constraints=models.constraints(LIMITS),
         deployed=spec.deployed,
@@ -136,19 +146,21 @@ def _completions(spec: CampaignSpec, openings: Sequence[str], generate: Generate
     return Completions(openings, generate, seed=spec.seed, limit=spec.limits.get(COMPLETIONS))
 
 
-def _steered(spec: CampaignSpec, task: Task, generate: Generate) -> Proposer:
-    return Steered(task.rows(), generate, openings=task.openings, seed=spec.seed, limit=spec.limits.get(STEERED))
+def _steered(spec: CampaignSpec, openings: Sequence[str], rows: Sequence[LabelledText], generate: Generate) -> Proposer:
+    return Steered(rows, generate, openings=openings, seed=spec.seed, limit=spec.limits.get(STEERED))
 
 
 def _rewrites(
-    operator: Operator, spec: CampaignSpec, task: Task, *, kind: type[SeedRewrites] = SeedRewrites
+    operator: Operator, spec: CampaignSpec, rows: Sequence[LabelledText], *, kind: type[SeedRewrites] = SeedRewrites
 ) -> Proposer:
     limit = spec.limits.get(f"{REWRITE}:{operator.name}", 10**9)
-    return kind(operator, task.rows(), splits=spec.rewrite_splits, seed=spec.seed, limit=limit, at_once=_AT_ONCE)
+    return kind(operator, rows, splits=spec.rewrite_splits, seed=spec.seed, limit=limit, at_once=_AT_ONCE)
 
 
-def _search(spec: CampaignSpec, task: Task, models: RewriteModels | None) -> Proposer:
-    found, given, wanted = operators(task), models or RewriteModels(), _asked(spec)
+def _search(
+    spec: CampaignSpec, found: Mapping[str, Operator], rows: Sequence[LabelledText], given: RewriteModels
+) -> Proposer:
+    wanted = _asked(spec)
     constraints: list[Constraint] = [Length(most=spec.search.most_characters)]
     if given.meaning is not None or given.writer is not None:
         tests = given.constraints(LIMITS)
@@ -156,7 +168,7 @@ def _search(spec: CampaignSpec, task: Task, models: RewriteModels | None) -> Pro
         constraints.append(Measured(tests.check, take_read=tests.take_read, spared=disguises))
     return Search(
         [*found.values(), *given.operators(written=wanted).values()],
-        task.rows(),
+        rows,
         deployed=spec.deployed,
         splits=spec.rewrite_splits,
         seed=spec.seed,
