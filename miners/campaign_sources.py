@@ -33,7 +33,8 @@ CORPUS, BULK, LIVE, COMPLETIONS, STEERED = "corpus", "bulk", "live", "completion
 REWRITE = "rewrite"
 
 DISGUISE = "disguise"
-"""The style of operators that change how words are spelt."""
+"""The style of operators that change how words are spelt. They fool models so easily that a guided choice would hardly
+take another, and no model could tell whether such a text still reads well; each is a source by itself."""
 
 LIMITS = Limits(perplexity_ratio=1.5)
 """What rewrites of a campaign keep to. One odd word in a short text doubles the perplexity; people need not read it."""
@@ -126,8 +127,10 @@ def _guided(
     meaning: Meaning,
 ) -> Proposer:
     wanted = _asked(spec)
+    modelled = models.operators(written=wanted)
+    rules = [operator for operator in found.values() if operator.style != DISGUISE]
     return GuidedRewrites(
-        [*found.values(), *models.operators(written=wanted).values()],
+        [*rules, *modelled.values()],
         rows,
         meaning=meaning,
         constraints=models.constraints(LIMITS),
@@ -138,6 +141,7 @@ def _guided(
         limit=spec.limits.get(GUIDED),
         at_once=_AT_ONCE,
         remember=False,
+        read=modelled,
         without=models.missing_of([*wanted, FLUENCY]),
     )
 
@@ -162,12 +166,16 @@ def _search(
 ) -> Proposer:
     wanted = _asked(spec)
     constraints: list[Constraint] = [Length(most=spec.search.most_characters)]
-    if given.meaning is not None or given.writer is not None:
-        tests = given.constraints(LIMITS)
-        disguises = [name for name, operator in found.items() if operator.style == DISGUISE]
-        constraints.append(Measured(tests.check, take_read=tests.take_read, spared=disguises))
+    modelled = given.operators(written=wanted)
+    tests, disguises = given.constraints(LIMITS), [one.name for one in found.values() if one.style == DISGUISE]
+    if given.meaning is not None:
+        constraints.append(Measured(tests.screen, name=MEANING, spared=disguises))
+    if given.writer is not None:
+        constraints.append(
+            Measured(tests.check, name=FLUENCY, take_read=tests.take_read, spared=disguises, only=modelled)
+        )
     return Search(
-        [*found.values(), *given.operators(written=wanted).values()],
+        [*found.values(), *modelled.values()],
         rows,
         deployed=spec.deployed,
         splits=spec.rewrite_splits,

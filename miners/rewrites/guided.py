@@ -59,6 +59,7 @@ class GuidedRewrites:
         uses: int = 3,
         at_once: int | None = None,
         remember: bool = True,
+        read: Collection[str] | None = None,
         without: Mapping[str, str] | None = None,
     ) -> None:
         """Rewrites nothing yet.
@@ -78,8 +79,8 @@ class GuidedRewrites:
             tries: rewrites of one seed that are proposed at most, until one fools the member.
             uses: times that one borrowed piece ("fillers" or "sentence" in an operator's notes) may fool it.
             at_once: rewrites that one call proposes, at most; None = as asked.
-            remember: whether the constraints are told what was proposed, so that nothing like it comes again; they are
-                no part of the state. A campaign, which looks after that itself, says no.
+            remember: whether the constraints are told what was proposed; a campaign sees to duplicates itself.
+            read: operators whose rewrites must pass the dear test, of fluency; None = all. Rules keep to grammar.
             without: operators that are not there and why, for the summary.
 
         Raises:
@@ -92,7 +93,7 @@ class GuidedRewrites:
         self._labels = {text.id: text.label for text in self._seeds}
         self._constraints, self._deployed, self._seed = constraints, deployed, seed
         self._tries, self._limit, self._at_once, self._remember = tries, limit, at_once, remember
-        self._without = dict(without or {})
+        self._read, self._without = None if read is None else frozenset(read), dict(without or {})
         self._waiting = [(index, 0) for index in self._order()]
         if not self._waiting:
             raise SourceError("guided rewriting needs a seed text in the allowed splits that an operator suits")
@@ -198,6 +199,8 @@ class GuidedRewrites:
         chosen: dict[int, Rewrite] = {}
         for place in range(_READ):
             asked = {i: passing[i][place] for i in passing if i not in chosen and place < len(passing[i])}
+            chosen |= {i: one for i, one in asked.items() if not self._to_read(one)}
+            asked = {i: one for i, one in asked.items() if i not in chosen}
             checks = self._constraints.check([(one.parent, one.candidate.text) for one in asked.values()])
             for (index, one), check in zip(asked.items(), checks, strict=True):
                 if check.passes:
@@ -209,6 +212,9 @@ class GuidedRewrites:
         if self._remember:
             self._constraints.keep(one.candidate.text for one in chosen.values())
         return chosen
+
+    def _to_read(self, rewrite: Rewrite) -> bool:
+        return self._read is None or rewrite.operator in self._read
 
     def _screened(self, ranked: Mapping[int, Sequence[Rewrite]]) -> dict[int, list[Rewrite]]:
         """Of each seed's best rewrites those that pass all tests but the dear one, in the same order."""

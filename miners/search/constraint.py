@@ -71,30 +71,38 @@ class Measure(Protocol):
 
 
 class Measured:
-    """Fluency and drift of meaning, by whatever measures pairs of texts."""
+    """Fluency and drift of meaning, by whatever measures pairs of texts.
 
-    name = "measured"
+    Attributes:
+        name: see `Constraint`.
+    """
 
     def __init__(
         self,
         check: Callable[[Sequence[tuple[Text, Text]]], Sequence[Measure]],
         *,
+        name: str = "measured",
         take_read: Callable[[], int] = lambda: 0,
         spared: Collection[str] = (),
+        only: Collection[str] | None = None,
     ) -> None:
         """Takes what measures.
 
         Args:
             check: measures (original, rewrite) pairs, in order.
+            name: for people; one of a kind among the constraints of a search.
             take_read: texts that a language model read for it since the last call.
             spared: operators whose texts pass unmeasured, see `Spares`.
+            only: operators of which one must have had a hand in a text that is measured; None = any.
         """
+        self.name = name
         self._check, self._take_read = check, take_read
-        self._spared = frozenset(spared)
+        self._spared, self._only = frozenset(spared), None if only is None else frozenset(only)
 
     def spares(self, operators: Sequence[str]) -> bool:
         """See `Spares`."""
-        return not self._spared.isdisjoint(operators)
+        untouched = self._only is not None and self._only.isdisjoint(operators)
+        return untouched or not self._spared.isdisjoint(operators)
 
     def take_cost(self) -> Cost:
         """Texts that a language model read since the last call."""

@@ -145,7 +145,7 @@ def test_the_budget_pays_two_calls_a_gradient_pass_and_counts_what_was_read(scor
     spec = SPEC.model_copy(update={"shares": GUIDED_ALONE})
     guide = word_models.WordSum()
     queue = MemoryQueue("injury")
-    found = proposers_for(spec, load_task("injury"), None, models=word_models.models(guide=guide))
+    found = [_guided(list(word_models.models(guide=guide).operators().values()))]
     summary = _run(found, scorer, queue=queue, store=MemoryCampaigns(), spec=spec)
     assert summary.gradient_passes == len(guide.looked) == len(set(guide.looked))
     assert summary.spent == summary.member_calls + 2 * summary.gradient_passes <= spec.budget
@@ -236,17 +236,23 @@ def test_written_rewrites_are_asked_for_together_and_twins_share_their_numbers()
 
 
 def test_the_search_keeps_to_meaning_and_fluency_and_spares_disguises():
-    """Rewrites in plain words carry their numbers and keep to the limits; disguises have none."""
+    """Rewrites in plain words carry their numbers and keep to the limits, fluency among them where a model put words
+    in; disguises have none.
+    """
     spec = _spec(rewrite=0)
     (search,) = proposers_for(spec, load_task("injury"), None, models=word_models.models())
-    found = [one.provenance for one in search.propose(200)]
+    found = [one.provenance for one in search.propose(800)]  # few words have neighbours here
     disguised = {name for name, one in operators(load_task("injury")).items() if one.style == "disguise"}
     plain = [one for one in found if not disguised & set(one.operators)]
     assert plain
     assert len(plain) < len(found)
-    assert all(one.meta["meaning"] >= 0.7 and one.meta["perplexity_ratio"] <= 2.0 for one in plain)
+    assert all(one.meta["meaning"] >= 0.7 for one in plain)
+    reworded = [one for one in plain if {"flips", "synonyms"} & set(one.operators)]
+    assert reworded
+    assert all(one.meta["perplexity_ratio"] <= 1.5 for one in reworded)
+    assert not any("perplexity_ratio" in one.meta for one in found if one not in reworded)
     assert not any("meaning" in one.meta for one in found if disguised & set(one.operators))
-    assert search.take_cost().model_texts >= len(plain)
+    assert search.take_cost().model_texts >= len(reworded)
 
 
 def test_the_search_makes_yes_of_no_texts():
@@ -263,3 +269,11 @@ def test_a_measure_that_spares_nobody_measures_all():
     """Without operators to spare every rewrite is measured."""
     assert not Measured(lambda _: []).spares(["leetspeak"])
     assert Measured(lambda _: [], spared=["leetspeak"]).spares(["dilution", "leetspeak"])
+
+
+def test_a_measure_for_some_operators_spares_the_others():
+    """A text is measured if one of them had a hand in it, unless a spared one had as well."""
+    measure = Measured(lambda _: [], spared=["leetspeak"], only=["flips"])
+    assert measure.spares(["dilution"])
+    assert not measure.spares(["dilution", "flips"])
+    assert measure.spares(["flips", "leetspeak"])
