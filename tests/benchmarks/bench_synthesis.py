@@ -6,7 +6,9 @@ when the encoder passes the rewrite, the rewrite keeps to the constraints, and i
 text that the encoder scores is a call, the seeds' own scoring included; a gradient pass is two.
 
 TextAttack runs twice: as published, its results filtered by the constraints afterwards, and with the constraints inside
-its search. Its better figure counts. `HUNGJURY_SYNTHESIS_OUT` names a file that gets all failures, one JSON a line.
+its search. Its better figure counts. `HUNGJURY_SYNTHESIS_SEEDS` says how many seeds (100), `HUNGJURY_SYNTHESIS_RECIPES`
+which of TextAttack's recipes: the two on local embeddings ask for hundreds of calls a seed. `HUNGJURY_SYNTHESIS_OUT`
+names a file that gets all failures, one JSON a line.
 """
 
 import json
@@ -47,7 +49,7 @@ SEEDS = int(os.environ.get("HUNGJURY_SYNTHESIS_SEEDS", "100"))
 BATCH = 8
 DUPLICATES = 0.01
 TARGET = 3.0
-RECIPES = ("deepwordbug", "hotflip-local", "textfooler-local")
+RECIPES = tuple(os.environ.get("HUNGJURY_SYNTHESIS_RECIPES", "deepwordbug,hotflip-local,textfooler-local").split(","))
 
 
 @dataclass
@@ -261,12 +263,12 @@ def textattack(
     constraints, began = arena.constraints(), time.perf_counter()
     with subprocess.Popen(
         [str(python), str(peers / "textattack_peer.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
     ) as process:  # fmt: skip
         _tell(process, task)
         done = 0
         while done < len(seeds):
-            question = json.loads(process.stdout.readline())
+            question = json.loads(_line(process))
             if "made" in question:
                 run.made += [(seeds[done], Text(question["made"]), recipe)] if question["made"] else []
                 done += 1
@@ -310,6 +312,14 @@ def effects(arena: Arena, text: str, words: list) -> list[list[float]]:
         place = matches[0] + 1
         found.append(arena.models.guide.effects(seen, matches[0], others).tolist())
     return found
+
+
+def _line(process: subprocess.Popen) -> str:
+    """What the peer writes next; its end is an error, whose cause stands on standard error."""
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError(f"the peer ended with status {process.wait()}")
+    return line
 
 
 def _tell(process: subprocess.Popen, answer) -> None:
