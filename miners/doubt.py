@@ -18,6 +18,10 @@ from ensemble.calibration import logit, sigmoid
 from ensemble.verdict import Verdict
 from miners.ranking import Ranked, Weights, rank
 
+_SAYS_YES = 0.5
+"""P(yes) of the others from which a person is told that a text stands where it does for their sake: below it the text
+only moved within a crowd on which nearly all agree."""
+
 
 def rank_together(verdicts: Sequence[Verdict], deployed: str, weights: Weights | None = None) -> list[Ranked]:
     """What the texts are worth beside each other, in order.
@@ -50,7 +54,8 @@ def _lifted(ranked: Ranked, value: float, others: float) -> Ranked:
     parts = {**ranked.parts, "others": others, "by_panel": ranked.value}
     if value <= ranked.value:
         return replace(ranked, parts=parts)
-    return replace(ranked, value=value, parts=parts, why=f"{ranked.why}, ranked by the others alone")
+    why = f"{ranked.why}, ranked by the others alone" if others >= _SAYS_YES else ranked.why
+    return replace(ranked, value=value, parts=parts, why=why)
 
 
 def _others(verdict: Verdict, deployed: str) -> float:

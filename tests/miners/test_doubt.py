@@ -23,6 +23,7 @@ def test_a_text_that_only_the_deployed_member_finds_harmless_comes_first(verdict
     assert doubted[-1].value == doubted[-3].value == alone[-3].value
     assert doubted[-1].parts["by_panel"] == alone[-1].value
     assert doubted[-1].why.endswith("ranked by the others alone")
+    assert not any("others alone" in one.why for one in doubted[: len(CALM)])  # nobody says yes of these
 
 
 def test_half_the_doubt_gives_the_others_every_second_place(verdict):
