@@ -117,7 +117,7 @@ def _advise(report: DrillReport) -> None:
     put(f"next     read what the ranking missed, {min(len(missed), _SHOWN)} of {len(missed)} here (all with --json):")
     for name, text in missed[:: max(1, len(missed) // _SHOWN)][:_SHOWN]:
         put(printable(f"         {name}: {text}", 160))
-    put("         the other members hardly see these: more of them, made differently, or more labels would find more")
+    put("         more labels would find more; where no other member flags them, so would members made differently")
 
 
 def share(found: Caught) -> str:
