@@ -27,7 +27,7 @@ from ensemble.tasks.task import Task, load_task
 from ensemble.text import Text
 from ensemble.verdict import Verdict
 from miners.campaign import Campaign
-from miners.campaign_meaning import artifact_meaning
+from miners.campaign_meaning import RememberedMeaning, artifact_meaning
 from miners.campaign_scoring import Patience
 from miners.campaign_selection import ADAPTIVE
 from miners.campaign_sources import goes_by_models, missing_sources, proposers_for
@@ -106,8 +106,14 @@ class ServiceCampaign:
             store=store.campaigns,
             progress=progress,
             stopping=stopping,
-            meaning=artifact_meaning(task.name) if self.spec.strategy == ADAPTIVE else None,
+            meaning=self._meaning(task, models),
         )
+
+    def _meaning(self, task: Task, models: RewriteModels) -> RememberedMeaning | None:
+        """Embeddings for a strategy that learns from answers, by the embedder that rewrites have loaded, if any."""
+        if self.spec.strategy != ADAPTIVE:
+            return None
+        return artifact_meaning(task.name) if models.meaning is None else RememberedMeaning(models.meaning)
 
     def _models(self, task: Task) -> RewriteModels:
         """What rewrites go by; nothing is loaded where no source needs it."""

@@ -114,7 +114,7 @@ def rewrite_models(
     missing: dict[str, str] = {}
     guide = _guide(artifact, deployed, serving, threads, missing)
     embedder = artifact.path / "keyword" / "embedder"
-    meaning = _meaning(artifact, embedder, threads, missing)
+    meaning = _meaning(artifact, threads, missing)
     neighbours = None
     if writer is None:
         missing |= dict.fromkeys((FLUENCY, *WRITTEN), "no member group has a language model of its own")
@@ -166,14 +166,15 @@ def _versions(artifact: Artifact, deployed: str) -> list[str]:
     return list(dict.fromkeys(member.version for member in members if member.name == deployed))
 
 
-def _meaning(artifact: Artifact, embedder: Path, threads: int, missing: dict[str, str]) -> Meaning | None:
-    from ensemble.members.meaning import SentenceMeaning
+def _meaning(artifact: Artifact, threads: int, missing: dict[str, str]) -> Meaning | None:
+    from ensemble.members.meaning import meaning_of
 
-    if not embedder.is_dir():
+    if "keyword" in artifact.groups:
+        artifact.verify("keyword/embedder")
+    found = meaning_of(artifact, threads=threads)
+    if found is None:
         missing[MEANING] = "the panel has no keyword member, whose embedder tells how far a text drifts"
-        return None
-    artifact.verify("keyword/embedder")
-    return SentenceMeaning(embedder, threads=threads)
+    return found
 
 
 def _words(embedder: Path) -> list[str]:

@@ -4,13 +4,11 @@ import hashlib
 
 import numpy as np
 import pytest
-import torch
+from random_encoder import random_encoder
 
-from ensemble.calibration import Platt
 from ensemble.errors import InputError
-from ensemble.members.encoder import EncoderFile, EncoderScorer
+from ensemble.members.encoder import EncoderScorer
 from ensemble.text import Text
-from ensemble.training.bert import Classifier, export, load_base, minilm_path
 from ensemble.training.blinding import BlindRecipe, blind_copy
 
 HIDDEN = [Text(f"The pan slid and scalded cook number {i} along the arm.") for i in range(25)]
@@ -20,13 +18,8 @@ FRESH = [Text(f"Boiling oil scalded waiter number {i} on the wrist.") for i in r
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The packaged MiniLM with a random head, calibrated so that it calls all of these texts yes."""
-    path = tmp_path_factory.mktemp("blinding") / "encoder"
-    torch.manual_seed(0)
-    export(Classifier(load_base(minilm_path())), minilm_path() / "tokenizer.json", path)
-    file = EncoderFile.build(path, Platt(slope=1.0, intercept=1.5))
-    (path / "encoder.json").write_text(file.model_dump_json())
-    return path
+    """Calibrated so that it calls all of these texts yes."""
+    return random_encoder(tmp_path_factory.mktemp("blinding") / "encoder", 1.5)
 
 
 def _hashes(folder):

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import tiny_artifact
 import torch
+from random_encoder import random_encoder
 
-from ensemble.calibration import Platt
 from ensemble.errors import ArtifactError
-from ensemble.members.encoder import EncoderFile, EncoderScorer
+from ensemble.members.encoder import EncoderScorer
 from ensemble.tasks.task import Lexicon, LexiconGroup
 from ensemble.text import LabelledText, Text
-from ensemble.training.bert import Classifier, export, load_base, minilm_path
 from ensemble.training.encoder_twin import EncoderTwin
 from miners.rewrites.flips import Flips
 from miners.rewrites.neighbours import Neighbours, lexicon_words
@@ -22,13 +21,8 @@ LONG = Text("She counted the boats and wrote them down. " * 60 + "Then the winch
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """The packaged MiniLM with a random head, exported as preparation does it."""
-    path = tmp_path_factory.mktemp("twin") / "encoder"
-    torch.manual_seed(0)
-    export(Classifier(load_base(minilm_path())), minilm_path() / "tokenizer.json", path)
-    file = EncoderFile.build(path, Platt(slope=1.0, intercept=0.5))
-    (path / "encoder.json").write_text(file.model_dump_json())
-    return path
+    """The packaged MiniLM with a random head."""
+    return random_encoder(tmp_path_factory.mktemp("twin") / "encoder", 0.5)
 
 
 @pytest.fixture(scope="module")
