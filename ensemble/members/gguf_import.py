@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ensemble.errors import ArtifactError
 from ensemble.members.weights import check_sizes, write_manifest
+from ensemble.memory import give_back
 
 Progress = Callable[[str, float], None]
 
@@ -82,6 +83,7 @@ def prepare_default_model(models_dir: Path, progress: Progress = lambda _step, _
     with _exclusively(models_dir / f".{target.name}.lock"):
         if not target.is_dir():
             _convert_into(target, packaged.chunk_paths(), packaged.EXPECTED_SHA256, progress)
+            give_back()  # 690 MB, which members that are fitted next would lie beside
         check_sizes(target)
     progress(_STEP, 1.0)
     return target

@@ -28,6 +28,7 @@ from ensemble.members.shared_attention import Shared, attending, layer_windows
 from ensemble.members.specs import Precision
 from ensemble.members.token_batches import token_batches
 from ensemble.members.weights import fingerprint
+from ensemble.memory import give_back
 from ensemble.scorer import FloatArray
 
 _CACHED_PREFIXES = 4
@@ -231,6 +232,7 @@ class LanguageModel:
                     seeds=[_row_seed(seed, index) for index in range(start, min(start + batch, len(rows)))],
                     stop=stop,
                 )
+        give_back()
         return written
 
     def likelihoods(self, prefix: str, texts: Sequence[str]) -> list[FloatArray]:
@@ -255,6 +257,7 @@ class LanguageModel:
                 chosen = [told[place] for place in batch]
                 rows = self._likelihood_batch(shared, last, [ids[i] for i in chosen])
                 found |= dict(zip(chosen, rows, strict=True))
+        give_back()
         return [found[i] for i in range(len(ids))]
 
     def likely_words(self, prefixes: Sequence[str], count: int) -> list[list[tuple[int, float]]]:

@@ -12,12 +12,16 @@ from pydantic import BaseModel, ConfigDict
 
 from ensemble.members.encoder import WITH_CONTEXT
 from ensemble.members.windows import WindowTokenizer
+from ensemble.memory import give_back
 from ensemble.text import LabelledText
 from ensemble.training.bert import Classifier, export, load_base, minilm_path
 from ensemble.training.parity import PARITY_ROWS, check_parity, inputs
 
 _POOL_BATCHES = 8
 """Rows sorted by length together, in batches: few enough that an epoch stays random."""
+
+_TIDY_STEPS = 16
+"""Steps after which memory that was freed goes back to the system; batches of all lengths leave holes in it."""
 
 
 class EncoderRecipe(BaseModel):
@@ -123,6 +127,8 @@ def _train(
             optimiser.step()
             schedule.step()
             done += 1
+            if done % _TIDY_STEPS == 0:
+                give_back()
             progress(done / steps)
     model.eval()
 

@@ -22,6 +22,7 @@ from ensemble.members.formats import MODELS, ModelFormats
 from ensemble.members.onnx_text import OnnxTextModel
 from ensemble.members.token_batches import token_batches
 from ensemble.members.windows import Window, WindowTokenizer, pad, starts
+from ensemble.memory import give_back
 from ensemble.scorer import FloatArray
 from ensemble.sensitivity import Sensitivity, word_spans
 from ensemble.text import Text
@@ -66,6 +67,7 @@ class EncoderTwin:
         """
         windows = self._windows.windows(texts, with_context=WITH_CONTEXT)
         logits, gradients = self._pass(windows)
+        give_back()  # as much as the model takes, and the next pass may be minutes away
         found = []
         for row, text in enumerate(texts):
             own = [index for index, window in enumerate(windows) if window.row == row]

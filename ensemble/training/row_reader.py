@@ -9,6 +9,7 @@ import numpy as np
 from ensemble.members.asking import Pass, ask
 from ensemble.members.language_model import LanguageModel
 from ensemble.members.prompts import Prompt
+from ensemble.memory import give_back
 from ensemble.text import Text
 
 Progress = Callable[[str, float], None]
@@ -41,6 +42,7 @@ class RowReader:
         for start in range(0, len(fresh), _CHUNK):
             chunk = fresh[start : start + _CHUNK]
             self._keep(prompt, chunk, ask(self.model, prompt, chunk, self.layers))
+            give_back()
             self._progress(_STEP, min(1.0, (start + len(chunk)) / len(fresh)))
         return _joined([self._kept[prompt, text] for text in plain])
 
