@@ -26,12 +26,12 @@ from ensemble.errors import ArtifactError, EnsembleError, MemberUnavailableError
 from ensemble.tasks.task import Task, load_task
 from ensemble.text import Text
 from ensemble.verdict import Verdict
-from miners.campaign import Campaign
-from miners.campaign_meaning import RememberedMeaning, artifact_meaning
-from miners.campaign_scoring import Patience
-from miners.campaign_selection import ADAPTIVE
-from miners.campaign_sources import goes_by_models, missing_sources, proposers_for
-from miners.campaign_spec import CampaignSpec, Progress, Summary
+from miners.campaigns.campaign import Campaign
+from miners.campaigns.meaning import RememberedMeaning, artifact_meaning
+from miners.campaigns.scoring import Patience
+from miners.campaigns.selection import ADAPTIVE
+from miners.campaigns.sources import goes_by_models, missing_sources, proposers_for
+from miners.campaigns.spec import CampaignSpec, Progress, Summary
 from miners.errors import CampaignError, CampaignInterruptedError, MinerError
 from miners.queue.connect import Store
 from miners.rewrites.modelled import LANGUAGE_MODEL, RewriteModels, rewrite_models, without_models

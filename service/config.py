@@ -172,6 +172,7 @@ class MiningConfig(_Section):
         near_duplicate_similarity: texts at least this alike (Jaccard, 0 to 1) count as one.
         generation_tokens: longest language-model continuation, in tokens.
         strategy: how texts are selected: "adaptive" learns from every answer, "ranked" goes by the panel alone.
+        second_votes: share of a campaign's places that "adaptive" may spend on one more answer for labelled texts.
         seed: seed of everything drawn at random.
         num_cpus: CPUs booked for the campaign's actor (bookkeeping, not a limit).
         live_traffic: whether texts scored over HTTP are sampled, kept and mined.
@@ -184,6 +185,7 @@ class MiningConfig(_Section):
     near_duplicate_similarity: float = Field(default=0.85, gt=0, le=1)
     generation_tokens: int = Field(default=60, ge=1, le=1024)
     strategy: Literal["adaptive", "ranked"] = "ranked"
+    second_votes: float = Field(default=0.2, ge=0, le=1)
     seed: int = Field(default=0, ge=0)
     num_cpus: float = Field(default=0.1, ge=0)
     live_traffic: LiveTrafficConfig = LiveTrafficConfig()

@@ -51,6 +51,13 @@ class RenewRequest(_Request):
     seconds: float | None = Field(default=None, gt=0)
 
 
+class OrderRequest(_Request):
+    """How many answers the item shall have, and at which priority it is served; the present one by default."""
+
+    needed: int = Field(ge=1, le=100)
+    priority: float | None = Field(default=None, allow_inf_nan=False)
+
+
 class ReleaseRequest(_Request):
     """With `skip`, this rater is not offered the item again."""
 
@@ -99,6 +106,14 @@ class ItemResponse(Item):
     """One item with its whole history."""
 
     item_id: str
+
+
+class OrderResponse(BaseModel):
+    """What the item wants now; `ordered` is false where nobody is asked, because it is dead."""
+
+    item_id: str
+    needed: int
+    ordered: bool
 
 
 class TaskResponse(BaseModel):

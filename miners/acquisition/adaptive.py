@@ -54,7 +54,7 @@ class Adaptive:
         belief = believe(pool, tally, self._scales)
         worth = self._worth(pool, tally)
         values = self.values(pool, belief) * worth
-        second = self._second_votes(pool, tally, belief, worth, values[left], max(0, count))
+        second = self._second_votes(pool, tally, answered.waiting, belief, worth, values[left], max(0, count))
         places = min(len(left), max(0, count) - len(second.indices))
         if places < 1:
             return _joined(second, np.empty(0, np.intp), np.empty(0), values)
@@ -74,11 +74,19 @@ class Adaptive:
         return 1 - share + share * expected if expected is not None else np.ones(len(pool.posterior))
 
     def _second_votes(
-        self, pool: Pool, tally: Tally, belief: Belief, worth: FloatArray, new: FloatArray, count: int
+        self,
+        pool: Pool,
+        tally: Tally,
+        waiting: IntArray,
+        belief: Belief,
+        worth: FloatArray,
+        new: FloatArray,
+        count: int,
     ) -> _Second:
         """Answered texts worth more than the new ones that they would push out, best first."""
         side = np.where(passed(pool)[tally.indices], 1.0, self._settings.false_alarm)
         values = second_vote_values(tally, belief.others, side * worth[tally.indices], self._settings)
+        values[np.isin(tally.indices, waiting)] = 0.0
         places = int(self._settings.second_vote_share * count) if len(new) else count
         order = np.argsort(-values, kind="stable")[:places]
         pushed_out = np.sort(new)[::-1][count - 1] if len(new) >= count > 0 else 0.0

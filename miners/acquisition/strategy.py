@@ -44,11 +44,13 @@ class Answered:
         indices: places in the pool, shape (m,); a text that was answered twice stands there twice.
         labels: 1 = yes, 0 = no, nan = could not say, shape (m,).
         severity: 0 to 4, nan where not given, shape (m,).
+        waiting: places in the pool of answered texts for which further answers are wanted already.
     """
 
     indices: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.intp))
     labels: FloatArray = field(default_factory=lambda: np.empty(0))
     severity: FloatArray = field(default_factory=lambda: np.empty(0))
+    waiting: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.intp))
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from ensemble.panel import Joint
 from ensemble.scorer import FloatArray, Member
 from ensemble.text import LabelledText, Text
 from ensemble.verdict import Verdict
-from miners.campaign import Campaign
-from miners.campaign_selection import RANKED
-from miners.campaign_spec import CampaignSpec
+from miners.campaigns.campaign import Campaign
+from miners.campaigns.selection import RANKED
+from miners.campaigns.spec import CampaignSpec
 from miners.candidate import Candidate, Provenance, Scored
 from miners.doubt import rank_together
 from miners.drills.blind_spot import BlindSpot, blinded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Sequence
 from typing import NoReturn
@@ -13,6 +14,8 @@ from miners.queue.types import NewItem
 MAX_LEASES = 100
 """Most items leased by one request."""
 MAX_LEASE_SECONDS = 7 * 86_400.0
+MAX_ANSWERS = 100
+"""Most answers wanted for one item."""
 MAX_AMENDMENTS = 100
 """Most corrections of one answer; each keeps a body in its history."""
 MAX_NAME = 128
@@ -41,6 +44,20 @@ def check_count(count: int) -> int:
     if not 1 <= count <= MAX_LEASES:
         _refuse("count", f"is {count}; 1 to {MAX_LEASES} are allowed")
     return count
+
+
+def check_needed(needed: int) -> int:
+    """Answers wanted for an item."""
+    if not 1 <= needed <= MAX_ANSWERS:
+        _refuse("needed", f"is {needed}; 1 to {MAX_ANSWERS} are allowed")
+    return needed
+
+
+def check_priority(priority: float) -> float:
+    """A priority that can be ranked."""
+    if not math.isfinite(priority):
+        _refuse("priority", f"is {priority}; only finite numbers can be ranked")
+    return float(priority)
 
 
 def lease_ms(seconds: float) -> int:

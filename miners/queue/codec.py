@@ -95,7 +95,8 @@ def unpack_answer(flat: Sequence[str]) -> Answer:
 def unpack_item(whole: Sequence[Sequence[str]]) -> Item:
     """Item out of its hash and those of its answers."""
     fields = pairs(whole[0])
-    new = {**json.loads(fields["new"]), **json.loads(fields["rank"]), "priority": float(fields["prio"])}
+    changed = {"priority": float(fields["prio"]), "needed": int(fields["need"])}
+    new = {**json.loads(fields["new"]), **json.loads(fields["rank"]), **changed}
     return Item(
         new=NewItem.model_validate(new),
         state=cast(Any, fields["state"]),

@@ -66,6 +66,13 @@ def refuse_moved(arrivals: int, looked: int) -> NoReturn:
     raise ArrivalsError(f"{arrivals:,} items have arrived and {looked:,} were looked at; look at the rest, then again")
 
 
+def refuse_record(item_id: str, rater: str) -> NoReturn:
+    """Raises AnswerConflictError: the rater has had the item here."""
+    raise AnswerConflictError(
+        f"{rater} has answered, skipped or leased item {item_id} here already; correct that answer instead"
+    )
+
+
 def refuse_item(item_id: str) -> NoReturn:
     """Raises UnknownItemError."""
     raise UnknownItemError(f"no item {item_id}")

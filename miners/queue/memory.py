@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from miners.queue.checks import MAX_AMENDMENTS, check_count, check_items, check_name, lease_ms, request_key
+from miners.queue.checks import (
+    MAX_AMENDMENTS,
+    check_count,
+    check_items,
+    check_name,
+    check_needed,
+    check_priority,
+    lease_ms,
+    request_key,
+)
 from miners.queue.codec import moment
-from miners.queue.codes import Code, refuse, refuse_full, refuse_moved
+from miners.queue.codes import Code, refuse, refuse_full, refuse_moved, refuse_record
 from miners.queue.labels import aggregate, finding_of, said
 from miners.queue.memory_ledger import MemoryLedger
 from miners.queue.memory_records import AnswerRecord, ItemRecord, LeaseRecord
@@ -91,6 +100,29 @@ class MemoryQueue(MemoryLedger):
             lease.state = "answered"
             return self._record(lease_id, self._items[lease.item], rater, body)
 
+    def record(self, item_id: str, rater: str, body: NewAnswer, *, answer_id: str) -> Receipt:
+        """Stores an answer that was given elsewhere; see `Queue`."""
+        check_name(rater, "rater")
+        check_name(answer_id, "answer_id")
+        with self._lock:
+            old = self._answers.get(answer_id)
+            if old is not None:
+                if old.rater != rater:
+                    refuse(Code.NOT_YOURS, answer_id)
+                if old.item != item_id or said(body) not in (old.first, said(old.body)):
+                    refuse_record(item_id, rater)
+                return old.receipt
+            item = self._known(item_id)
+            if item_id in self._seen.setdefault(rater, set()):
+                refuse_record(item_id, rater)
+            self._seen[rater].add(item_id)
+            self._stats.recorded += 1
+            wanted = len(item.answers) + 1 + item.live
+            if item.new.needed < wanted:
+                item.new = item.new.model_copy(update={"needed": wanted})
+            item.live += 1  # as if it had been leased: what follows gives that back
+            return self._record(answer_id, item, rater, body)
+
     def amend(self, answer_id: str, rater: str, body: NewAnswer) -> Receipt:
         """Corrects an answer; see `RedisQueue.amend`."""
         check_name(rater, "rater")
@@ -119,6 +151,21 @@ class MemoryQueue(MemoryLedger):
             ranked = {"priority": float(priority)} | ({} if parts is None else {"why": why, "parts": parts})
             item.new = item.new.model_copy(update=ranked)
             self._place(item)
+            return True
+
+    def order(
+        self, item_id: str, needed: int, priority: float, *, why: str = "", parts: dict[str, float] | None = None
+    ) -> bool:
+        """Wants more answers for an item; see `Queue`."""
+        ordered = {"needed": check_needed(needed), "priority": check_priority(priority)}
+        with self._lock:
+            item = self._known(item_id)
+            if item.state == "dead":
+                return False
+            if item.new.needed < needed:
+                item.new = item.new.model_copy(update=ordered | ({} if parts is None else {"why": why, "parts": parts}))
+                item.state, item.expiries = "open", 0
+                self._place(item)
             return True
 
     def revive(self, item_id: str) -> bool:
@@ -186,11 +233,11 @@ class MemoryQueue(MemoryLedger):
         return record.receipt
 
     def _settle(self, answer_id: str, item: ItemRecord) -> Receipt:
-        """Brings label and finding up to date once there are answers enough."""
-        if item.state == "done":
+        """Brings label and finding up to date once there are answers enough, and from then on with each."""
+        if item.state == "done" or item.label is not None:
             label = aggregate([self._answers[answer].body.answer for answer in item.answers])
-            if label != item.label:
-                item.label = label
+            if label != item.label or item.told < len(item.answers):
+                item.label, item.told = label, len(item.answers)
                 if not item.new.plant:
                     self._labelled.append(item.new.id)
             finding = None if item.new.plant else finding_of(label, passed=item.new.deployed_passed)

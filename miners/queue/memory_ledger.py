@@ -68,6 +68,7 @@ class MemoryLedger:
                 leases_granted=self._stats.granted,
                 leases_released=self._stats.released,
                 leases_expired=self._stats.expired,
+                answers_recorded=self._stats.recorded,
             )
 
     def top(self, count: int) -> list[Item]:

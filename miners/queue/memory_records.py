@@ -15,7 +15,10 @@ Place: TypeAlias = tuple[float, int, str]
 
 @dataclass
 class ItemRecord:
-    """An item; `answers` are ids in order of arrival, `place` is None while it is not waiting."""
+    """An item; `answers` are ids in order of arrival, `place` is None while it is not waiting.
+
+    `told` is how many answers were behind its label when that was last noted as set.
+    """
 
     new: NewItem
     order: int
@@ -26,6 +29,7 @@ class ItemRecord:
     answers: list[str] = field(default_factory=list)
     place: Place | None = None
     label: AnswerValue | None = None
+    told: int = 0
     finding: FindingKind | None = None
     found_order: int = 0
     found_at: int = 0
@@ -85,11 +89,12 @@ class AnswerRecord:
 
 @dataclass
 class Stats:
-    """Leases ever granted, and how they ended other than by an answer."""
+    """Leases ever granted, how they ended other than by an answer, and answers that were given elsewhere."""
 
     granted: int = 0
     released: int = 0
     expired: int = 0
+    recorded: int = 0
 
     def count(self, how: str) -> None:
         """One more ended as "released" or "expired"."""

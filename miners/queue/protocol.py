@@ -47,6 +47,34 @@ class Queue(Protocol):
     def answer(self, lease_id: str, rater: str, body: NewAnswer) -> Receipt:
         """Stores the answer durably. Same lease, same body: the same receipt; another body: AnswerConflictError."""
 
+    def record(self, item_id: str, rater: str, body: NewAnswer, *, answer_id: str) -> Receipt:
+        """Stores durably an answer that was given elsewhere, by a rater who has not had the item here.
+
+        An item that has all its answers takes it as one more, and its label follows. Repeated with the same
+        `answer_id` and body it is the same receipt.
+
+        Raises:
+            UnknownItemError: no such item.
+            AnswerConflictError: the rater has had the item here, or the answer's id stands for something else.
+            NotYoursError: the answer's id is that of another rater's.
+        """
+
+    def order(
+        self, item_id: str, needed: int, priority: float, *, why: str = "", parts: dict[str, float] | None = None
+    ) -> bool:
+        """Wants `needed` answers for an item, 1 to 100, which is served at `priority` until it has them.
+
+        A done item is open again; label and finding stand until further answers say otherwise. An item that wants so
+        many already stays as it is. With `parts`, the reasons are replaced as well.
+
+        Returns:
+            Whether it wants so many now; a dead item does not.
+
+        Raises:
+            UnknownItemError: no such item.
+            InputError: a bad argument.
+        """
+
     def amend(self, answer_id: str, rater: str, body: NewAnswer) -> Receipt:
         """Corrects one's own answer; the old body is kept in its history; the label follows."""
 
@@ -70,7 +98,9 @@ class Ledger(Protocol):
         """Items in order of arrival, as they are now; the order only grows at its end."""
 
     def labelled(self, *, offset: int = 0, count: int = 200) -> list[Item]:
-        """Items as they are now, in the order in which labels were set; once more for every change of a label.
+        """Items as they are now, in the order in which labels were set.
+
+        Once more for every change of a label, and for every further answer behind it that was ordered.
 
         The order only grows at its end, so that a reader who has seen n goes on with `offset` n. Plants are left out.
         """

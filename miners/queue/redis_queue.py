@@ -12,8 +12,18 @@ from uuid import uuid4
 import redis
 
 from miners.queue import codec
-from miners.queue.checks import MAX_AMENDMENTS, check_count, check_items, check_name, check_task, lease_ms, request_key
-from miners.queue.codes import Code, refuse_full, refuse_item, refuse_moved
+from miners.queue.checks import (
+    MAX_AMENDMENTS,
+    check_count,
+    check_items,
+    check_name,
+    check_needed,
+    check_priority,
+    check_task,
+    lease_ms,
+    request_key,
+)
+from miners.queue.codes import Code, refuse, refuse_full, refuse_item, refuse_moved, refuse_record
 from miners.queue.labels import said
 from miners.queue.scripts import Scripts
 from miners.queue.types import (
@@ -116,6 +126,19 @@ class RedisQueue:
         """
         return codec.unpack_receipt(self._ask("answer", lease_id, rater, said(body), *codec.answer_args(body)))
 
+    def record(self, item_id: str, rater: str, body: NewAnswer, *, answer_id: str) -> Receipt:
+        """Stores an answer that was given elsewhere; see `Queue`."""
+        check_name(rater, "rater")
+        args = (check_name(answer_id, "answer_id"), item_id, rater, said(body), *codec.answer_args(body))
+        code, *reply = self._scripts.call("record", *args)
+        if code == Code.UNKNOWN:
+            refuse_item(item_id)
+        if code == Code.CONFLICT:
+            refuse_record(item_id, rater)
+        if code != Code.OK:
+            refuse(Code(code), answer_id)
+        return codec.unpack_receipt(reply)
+
     def amend(self, answer_id: str, rater: str, body: NewAnswer) -> Receipt:
         """Corrects an answer; label and finding follow in the same write.
 
@@ -139,6 +162,14 @@ class RedisQueue:
         """
         rank = "" if parts is None else codec.rank_json(why, parts)
         return self._on_item("reprioritise", item_id, repr(float(priority)), repr(-float(priority)), rank)
+
+    def order(
+        self, item_id: str, needed: int, priority: float, *, why: str = "", parts: dict[str, float] | None = None
+    ) -> bool:
+        """Wants more answers for an item; see `Queue`."""
+        rank = "" if parts is None else codec.rank_json(why, parts)
+        wanted, priority = check_needed(needed), check_priority(priority)
+        return self._on_item("order", item_id, str(wanted), repr(priority), repr(-priority), rank)
 
     def revive(self, item_id: str) -> bool:
         """Opens a dead item again.

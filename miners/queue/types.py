@@ -135,7 +135,11 @@ class Finding(_Frozen):
 
 
 class Counts(_Frozen):
-    """The queue in numbers. `claims` identity: leased = answered + released + expired + live (+ voided)."""
+    """The queue in numbers.
+
+    Every lease granted is live, released, expired or answered; answers are those of leases and those recorded, which
+    were given elsewhere.
+    """
 
     waiting: int
     leased: int
@@ -148,3 +152,4 @@ class Counts(_Frozen):
     leases_granted: int = 0
     leases_released: int = 0
     leases_expired: int = 0
+    answers_recorded: int = 0

@@ -23,6 +23,7 @@ from miners.proposer import Cost, Outcome
 from miners.rewrites.operator import Operator
 from miners.rewrites.promise import Promises, Rewrite
 from miners.rewrites.seeds import split_of
+from miners.rewrites.twins import Twins
 
 NAME = "rewrite:guided"
 
@@ -61,6 +62,7 @@ class GuidedRewrites:
         remember: bool = True,
         read: Collection[str] | None = None,
         without: Mapping[str, str] | None = None,
+        twins: bool = False,
     ) -> None:
         """Rewrites nothing yet.
 
@@ -82,6 +84,7 @@ class GuidedRewrites:
             remember: whether the constraints are told what was proposed; a campaign sees to duplicates itself.
             read: operators whose rewrites must pass the dear test, of fluency; None = all. Rules keep to grammar.
             without: operators that are not there and why, for the summary.
+            twins: whether each rewrite of a harmful seed that fooled the member is followed by its benign twin.
 
         Raises:
             SourceError: no operator, or no seed text in the allowed splits.
@@ -94,9 +97,8 @@ class GuidedRewrites:
         self._constraints, self._deployed, self._seed = constraints, deployed, seed
         self._tries, self._limit, self._at_once, self._remember = tries, limit, at_once, remember
         self._read, self._without = None if read is None else frozenset(read), dict(without or {})
-        self._waiting = [(index, 0) for index in self._order()]
-        if not self._waiting:
-            raise SourceError("guided rewriting needs a seed text in the allowed splits that an operator suits")
+        self._waiting = self._first_turns()
+        self._twins, self._with_twins = Twins(self._seeds, self._promises.again), twins
         self._drawn = self._given = 0
         self._pending: dict[str, tuple[int, int, Rewrite]] = {}
         self._cpu = 0.0
@@ -109,20 +111,24 @@ class GuidedRewrites:
     def propose(self, count: int) -> list[Candidate]:
         """At most `count` rewrites, one a seed; empty once every seed was fooled with or tried often enough.
 
+        Twins come first.
+
         What was proposed before and has no verdict, because it was there already or cost too much, counts as a try.
         """
         began = time.process_time()
         self._waiting, self._pending = [*self._waiting, *self._unscored()], {}
         limits = [count, self._at_once, None if self._limit is None else self._limit - self._given]
         most = min(limit for limit in limits if limit is not None)
+        twins = self._twins.take(most)
+        most -= len(twins)
         chosen: dict[int, Rewrite] = {}
         while self._waiting and not chosen and most > 0:
             turn, self._waiting = dict(self._waiting[:most]), self._waiting[most:]
             chosen = self._chosen(list(turn))
             self._pending |= {one.candidate.text.id: (index, turn[index], one) for index, one in chosen.items()}
-        self._given += len(chosen)
+        self._given += len(chosen) + len(twins)
         self._cpu += time.process_time() - began
-        return [one.candidate for one in chosen.values()]
+        return [*twins, *(one.candidate for one in chosen.values())]
 
     def observe(self, scored: Sequence[Scored]) -> None:
         """Learns from the deployed member's answers; seeds that did not fool it wait for another turn."""
@@ -137,6 +143,8 @@ class GuidedRewrites:
                 self._promises.learn_verdict(rewrite, answer.probability, fooled=fooled)
             if not fooled:
                 self._waiting += self._again(index, tried)
+            elif self._with_twins:
+                self._twins.want(rewrite)
 
     def learn(self, outcomes: Sequence[Outcome]) -> None:
         """Goes by what people said of rewrites by one operator, also of those that others proposed."""
@@ -150,7 +158,7 @@ class GuidedRewrites:
 
     def expected(self, limit: int) -> int | None:
         """Rewrites left, up to `limit`, if none fools the member."""
-        left = sum(self._tries - tried for _, tried in self._waiting)
+        left = len(self._twins) + sum(self._tries - tried for _, tried in self._waiting)
         return min(limit, left if self._limit is None else min(left, max(0, self._limit - self._given)))
 
     def notes(self) -> dict[str, Any]:
@@ -161,14 +169,26 @@ class GuidedRewrites:
         """Whose turn it is, what was borrowed how often, and what was learned; about 50 kB."""
         waiting = [list(turn) for turn in [*self._waiting, *self._unscored()]]
         return {
-            "waiting": waiting, "drawn": self._drawn, "given": self._given, "promises": self._promises.state()
-        }  # fmt: skip
+            "waiting": waiting,
+            "drawn": self._drawn,
+            "given": self._given,
+            "promises": self._promises.state(),
+            "twins": self._twins.state(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on from `state`."""
         self._waiting = [(int(index), int(tried)) for index, tried in state["waiting"]]
         self._drawn, self._given, self._pending = int(state["drawn"]), int(state["given"]), {}
         self._promises.restore(state["promises"])
+        self._twins.restore(state.get("twins", []))
+
+    def _first_turns(self) -> list[tuple[int, int]]:
+        """Every seed's first turn, in order."""
+        turns = [(index, 0) for index in self._order()]
+        if not turns:
+            raise SourceError("guided rewriting needs a seed text in the allowed splits that an operator suits")
+        return turns
 
     def _again(self, index: int, tried: int) -> list[tuple[int, int]]:
         """The seed's next turn, if it has one left."""

@@ -50,11 +50,13 @@ class Rewrite:
         parent: the seed.
         candidate: the text with its descent.
         features: how the embedding moved (projected), which operator, the first-order effect; shape (width,).
+        drawn: seeds the operator's random numbers.
     """
 
     parent: LabelledText
     candidate: Candidate
     features: FloatArray
+    drawn: int
 
     @property
     def operator(self) -> str:
@@ -132,6 +134,14 @@ class Promises:
             ranked.setdefault(made[place][0], []).append(made[place][1])
         return {number: rewrites for number, rewrites in ranked.items() if not self.missed(parents[number])}
 
+    def again(self, operator: str, parent: LabelledText, drawn: int) -> Candidate | None:
+        """What an operator makes of a text with the random numbers of a rewrite; None where nothing."""
+        known = self._workshop.active_of(operator)
+        if known is None:
+            return None
+        made = self._workshop.rewrite(known, parent, np.random.default_rng(drawn))
+        return None if made is None else descended(self._source, known, parent, *made)
+
     def chosen(self, rewrite: Rewrite) -> None:
         """It is proposed; what it borrowed counts as used until the verdict says that it did not help."""
         self._uses.update(_borrowed(rewrite))
@@ -183,22 +193,23 @@ class Promises:
 
     def _made(self, parents: Mapping[int, LabelledText], rng: np.random.Generator) -> list[tuple[int, Rewrite, float]]:
         """Rewrites of seeds, each text once: the seed's number, the rewrite, the share expected to be harmful."""
-        made: dict[str, tuple[int, Operator, Candidate]] = {}
+        made: dict[str, tuple[int, Operator, Candidate, int]] = {}
         for operator, numbers in self._plan(parents, rng).items():
             chosen = self._workshop.active_of(operator)
             if chosen is None:
                 continue
-            rngs = [np.random.default_rng(seed) for seed in rng.integers(2**63, size=len(numbers))]
+            drawn = [int(one) for one in rng.integers(2**63, size=len(numbers))]
+            rngs = [np.random.default_rng(one) for one in drawn]
             found = self._workshop.rewrite_all(chosen, [parents[number] for number in numbers], rngs)
-            for number, one in zip(numbers, found, strict=True):
+            for number, one, seed in zip(numbers, found, drawn, strict=True):
                 candidate = None if one is None else descended(self._source, chosen, parents[number], *one)
                 if candidate is not None and not self._used_up(candidate):
-                    made.setdefault(candidate.text.id, (number, chosen, candidate))
+                    made.setdefault(candidate.text.id, (number, chosen, candidate, seed))
         given = list(made.values())
-        features = self._features([(parents[number], candidate) for number, _, candidate in given])
+        features = self._features([(parents[number], candidate) for number, _, candidate, _ in given])
         return [
-            (number, Rewrite(parents[number], candidate, row), self._trust(operator, parents[number].label))
-            for (number, operator, candidate), row in zip(given, features, strict=True)
+            (number, Rewrite(parents[number], candidate, row, seed), self._trust(operator, parents[number].label))
+            for (number, operator, candidate, seed), row in zip(given, features, strict=True)
         ]
 
     def _plan(self, parents: Mapping[int, LabelledText], rng: np.random.Generator) -> dict[str, list[int]]:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ensemble.text import Text
-from miners.bulk_shortlist import Shortlisted
+from miners.bulk.shortlist import Shortlisted
 from miners.candidate import Candidate, Provenance, Scored
 from miners.errors import SourceError
 
 
 class Shortlist:
-    """Lines of a shortlist, in their order, which is one of chance; see `miners.bulk_shortlist`."""
+    """Lines of a shortlist, in their order, which is one of chance; see `miners.bulk.shortlist`."""
 
     name = "bulk"
 

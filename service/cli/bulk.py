@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ensemble.artifacts import Artifact
-    from miners.bulk_plan import BulkSettings, Plan
-    from miners.bulk_shortlist import BulkReport
-    from miners.campaign_spec import CampaignSpec
+    from miners.bulk.plan import BulkSettings, Plan
+    from miners.bulk.shortlist import BulkReport
+    from miners.campaigns.spec import CampaignSpec
     from service.cli.campaigning import CampaignOptions
     from service.runtime_state import RuntimeState
 
@@ -58,7 +58,7 @@ def mine_bulk(
     """
     from ensemble.artifacts import current_artifact
     from ensemble.tasks.task import load_task
-    from miners.bulk_shortlist import FILE
+    from miners.bulk.shortlist import FILE
     from service.cli.campaign_summary import show_summary
     from service.cli.campaigning import campaign_spec, run_campaign, show_top
 
@@ -111,7 +111,7 @@ def check_name(name: str, spec: CampaignSpec) -> None:
     Raises:
         CampaignError: it belongs to a campaign with another spec.
     """
-    from miners.campaign_spec import CampaignSpec
+    from miners.campaigns.spec import CampaignSpec
     from miners.errors import CampaignError
     from service.supervisor.store import open_store
 
@@ -144,7 +144,7 @@ def bulk_settings(state: RuntimeState, *, keep: int, look: float | None, seed: i
     """
     from ensemble.artifacts import current_artifact
     from ensemble.tasks.task import load_task
-    from miners.bulk_plan import BulkSettings
+    from miners.bulk.plan import BulkSettings
 
     artifact = current_artifact(load_task(state.task).name)
     groups = _cheap(artifact, state.expensive)
@@ -181,8 +181,8 @@ def run(state: RuntimeState, name: str, inputs: Sequence[str], settings: BulkSet
         CampaignError: the name was begun with other settings, or the run fails.
     """
     from ensemble.errors import InputError
-    from miners.bulk_gate import FILE as GATE
-    from miners.bulk_plan import find_shards
+    from miners.bulk.gate import FILE as GATE
+    from miners.bulk.plan import find_shards
 
     if not inputs:
         raise InputError("must name files, folders or patterns for --bulk to read", field="--input")
@@ -209,8 +209,8 @@ def begin(folder: Path, name: str, settings: BulkSettings) -> None:
     Raises:
         CampaignError: it was begun with other settings.
     """
-    from miners.bulk_piece import write_safely
-    from miners.bulk_plan import BulkSettings
+    from miners.bulk.piece import write_safely
+    from miners.bulk.plan import BulkSettings
     from miners.errors import CampaignError
 
     path = folder / _SETTINGS
@@ -225,7 +225,7 @@ def begin(folder: Path, name: str, settings: BulkSettings) -> None:
 
 
 def _looked_at(shards: Sequence[Path], settings: BulkSettings) -> Plan:
-    from miners.bulk_plan import make_plan
+    from miners.bulk.plan import make_plan
 
     with bar("looking at shards", float(len(shards))) as tell:
         return make_plan(shards, settings, progress=lambda n: tell(float(n), f"{n:,} of {len(shards):,}"))
@@ -236,7 +236,7 @@ def _read(state: RuntimeState, plan: Plan, settings: BulkSettings, folder: Path)
     from service.supervisor.cluster import joined
 
     with _quiet(folder / _LOG), joined(state.ray, home()):
-        from miners.bulk import run_bulk
+        from miners.bulk.run import run_bulk
 
         with bar("reading", float(plan.rows or 1)) as tell:
             return run_bulk(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from service.cli.output import printable, put, say, seconds
 
 if TYPE_CHECKING:
-    from miners.campaign_spec import Summary
+    from miners.campaigns.spec import Summary
 
 OPERATORS = 8
 """Rewriting operators shown, those with the most texts queued."""
@@ -36,6 +36,7 @@ def _work(summary: Summary) -> None:
         f"{summary.proposed:,} proposed, {summary.scored:,} scored with {summary.member_calls:,} member calls"
         f"{f' ({summary.spared:,} spared)' if summary.spared else ''}, "
         f"{summary.queued:,} queued"
+        f"{f', {summary.ordered:,} further answers ordered' if summary.ordered else ''}"
     )
     put(
         f"spent: {summary.spent:,} of {summary.budget:,} calls"

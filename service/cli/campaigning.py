@@ -11,7 +11,7 @@ from service.cli.data import open_queue, show_items
 from service.cli.output import bar, printable, put, say
 
 if TYPE_CHECKING:
-    from miners.campaign_spec import CampaignSpec, Progress, Summary
+    from miners.campaigns.spec import CampaignSpec, Progress, Summary
     from service.runtime_state import RuntimeState
 
 TOP = 10
@@ -63,7 +63,7 @@ def campaign_spec(
     """
     from ensemble.artifacts import current_artifact
     from ensemble.tasks.task import load_task
-    from miners.campaign_spec import CampaignSpec
+    from miners.campaigns.spec import CampaignSpec
     from miners.selection import Design
 
     inputs = tuple(_input(path) for path in files)
@@ -84,6 +84,7 @@ def campaign_spec(
         design=Design(audit_share=mining.audit_share),
         near_duplicate=mining.near_duplicate_similarity,
         strategy=mining.strategy if strategy is None else strategy,
+        second_votes=mining.second_votes,
     )
 
 
@@ -139,6 +140,7 @@ def run_campaign(name: str, spec: CampaignSpec) -> Summary:
 def _progress(at: Progress) -> str:
     found = at.findings
     told = f"round {at.round}: {at.tally.scored:,} scored, {at.tally.queued:,} of {at.queue_size:,} queued"
+    told += f", {at.tally.ordered:,} further answers ordered" if at.tally.ordered else ""
     said = f", {found.fn + found.fp:,} findings in {found.labelled:,} labels" if found.labelled else ""
     return told + said + (f", without {', '.join(at.benched)}" if at.benched else "")
 

@@ -12,8 +12,8 @@ from service.cli.output import Json, printable, put, put_json, say, seconds, tab
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from miners.campaign_report import CampaignReport, Standing, Yield
-    from miners.campaign_spec import CampaignSpec
+    from miners.campaigns.report import CampaignReport, Standing, Yield
+    from miners.campaigns.spec import CampaignSpec
     from miners.queue.connect import Store
     from miners.queue.redis_queue import RedisQueue
     from miners.queue.types import Item
@@ -58,8 +58,8 @@ def list_campaigns(as_json: Json = False) -> None:
 def summaries(store: Store) -> list[dict[str, Any]]:
     """All campaigns in short, oldest first."""
     from ensemble.home import home
-    from miners.campaign_budget import spent
-    from miners.campaign_report import standing
+    from miners.campaigns.budget import spent
+    from miners.campaigns.report import standing
     from service.supervisor.campaigns import state_of
 
     found = {name: standing(store.campaigns, name) for name in store.campaigns.names()}
@@ -111,7 +111,7 @@ def _cells(each: Mapping[str, Any]) -> tuple[str, ...]:
 def show(name: Name, as_json: Json = False) -> None:
     """Show one campaign: what it did, and where each finding came from and what it cost, as of now."""
     from ensemble.home import home
-    from miners.campaign_report import campaign_report, standing
+    from miners.campaigns.report import campaign_report, standing
     from service.supervisor.campaigns import campaign_news, state_of
     from service.supervisor.store import open_store
 
@@ -136,7 +136,7 @@ def show(name: Name, as_json: Json = False) -> None:
 
 
 def _as_json(report: CampaignReport, at: Standing) -> dict[str, Any]:
-    from miners.campaign_budget import spent
+    from miners.campaigns.budget import spent
 
     standing = at.model_dump(mode="json", exclude={"summary"})
     return (
@@ -163,7 +163,7 @@ def _show_told(spec: CampaignSpec) -> None:
 
 def show_spending(at: Standing) -> None:
     """Prints what a campaign spent, and what on."""
-    from miners.campaign_budget import GRADIENT_CALLS, spent
+    from miners.campaigns.budget import GRADIENT_CALLS, spent
 
     tally = at.tally
     passes = f" + {tally.gradient_passes:,} gradient passes at {GRADIENT_CALLS}" if tally.gradient_passes else ""
@@ -172,6 +172,8 @@ def show_spending(at: Standing) -> None:
         f"{tally.cpu_seconds:.1f} CPU seconds of proposers"
     )
     put(f"  texts: {tally.proposed:,} proposed, {tally.scored:,} scored, {tally.queued:,} queued")
+    if tally.ordered:
+        put(f"  further answers ordered for labelled texts: {tally.ordered:,}")
     for source, why in at.benched.items():
         put(f"  {printable(source)} was taken out: {printable(why)}")
 
@@ -243,7 +245,7 @@ def stop(name: Name, as_json: Json = False) -> None:
 
 def resume(name: Name, as_json: Json = False) -> None:
     """Go on with a campaign that was stopped or failed, with the settings that it had; looks on until it is over."""
-    from miners.campaign_report import standing
+    from miners.campaigns.report import standing
     from service.cli.campaign_summary import show_summary
     from service.cli.campaigning import run_campaign
     from service.supervisor.store import open_store

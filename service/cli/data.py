@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.output import Json, put, put_json, say, table
+from service.cli.output import Json, opened, put, put_json, say, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -126,7 +125,7 @@ def export(
 
     What drills planted, and answers to it, are left out, so that nobody trains on it; `plants` writes those alone.
     """
-    with open_queue() as found, _opened(output) as stream:
+    with open_queue() as found, opened(output) as stream:
         written = sum(_write(stream, record) for record in _records(found, what))
     say(f"{written:,} {what.value} written")
 
@@ -152,13 +151,3 @@ def _findings(found: RedisQueue) -> Iterator[BaseModel]:
 def _write(stream: IO[str], record: BaseModel) -> int:
     stream.write(record.model_dump_json() + "\n")
     return 1
-
-
-@contextlib.contextmanager
-def _opened(path: Path | None) -> Iterator[IO[Any]]:
-    if path is None:
-        yield sys.stdout
-        sys.stdout.flush()
-        return
-    with path.open("w", encoding="utf-8") as stream:
-        yield stream

@@ -20,7 +20,7 @@ from service.cli.status import show_ray
 from service.cli.steps import Steps
 
 if TYPE_CHECKING:
-    from miners.campaign_spec import CampaignSpec, Summary
+    from miners.campaigns.spec import CampaignSpec, Summary
     from service.runtime_state import RuntimeState
 
 TEXTS = 240

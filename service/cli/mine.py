@@ -110,7 +110,7 @@ def check_strategy(name: str | None) -> None:
         InputError: it is none of those; None stands for the configured one.
     """
     from ensemble.errors import InputError
-    from miners.campaign_selection import selection
+    from miners.campaigns.selection import selection
     from miners.errors import CampaignError
 
     try:

@@ -7,7 +7,8 @@ import json
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -54,6 +55,17 @@ def say(text: str) -> None:
 def put(text: str) -> None:
     """One line of result, on standard output."""
     sys.stdout.write(text + "\n")
+
+
+@contextlib.contextmanager
+def opened(path: Path | None) -> Iterator[IO[str]]:
+    """A file to write to; standard output where none is named."""
+    if path is None:
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    with path.open("w", encoding="utf-8") as stream:
+        yield stream
 
 
 def put_json(value: Any) -> None:

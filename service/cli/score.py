@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 import typer
 
-from service.cli.output import bar, say
+from service.cli.output import bar, opened, say
 from service.cli.panels import loaded_panel, tell_bad
 from service.cli.prepare import TaskName
 
@@ -39,7 +37,7 @@ def score(
     rows = iter(reader)
     first = list(itertools.islice(rows, CHUNK))  # an unreadable file is reported before models are loaded
     if first:
-        with loaded_panel(task) as panel, _opened(output) as stream, bar("scored") as tell:
+        with loaded_panel(task) as panel, opened(output) as stream, bar("scored") as tell:
             while first:
                 verdicts = panel.verdicts(
                     [row.as_text() for row in first], [row.id or row.as_text().id for row in first]
@@ -51,15 +49,3 @@ def score(
     say(f"{reader.good:,} scored, {reader.bad:,} bad rows skipped{left_out}")
     if not reader.good:
         raise typer.Exit(1)
-
-
-@contextlib.contextmanager
-def _opened(path: Path | None) -> Iterator[IO[str]]:
-    import sys
-
-    if path is None:
-        yield sys.stdout
-        sys.stdout.flush()
-        return
-    with path.open("w", encoding="utf-8") as stream:
-        yield stream

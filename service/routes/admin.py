@@ -1,4 +1,4 @@
-"""What admins read over HTTP."""
+"""What admins read over HTTP, and order."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ from starlette.concurrency import run_in_threadpool
 
 from miners.adjudicated import LiveIndependence
 from miners.queue.types import FindingKind
+from miners.raters import RaterReport, rater_report
 from service.auth import Administering
 from service.http_errors import ApiError
-from service.schemas import FindingsResponse, ItemResponse, QueueResponse, SummaryResponse
+from service.schemas import (
+    FindingsResponse,
+    ItemResponse,
+    OrderRequest,
+    OrderResponse,
+    QueueResponse,
+    SummaryResponse,
+)
 from service.services import Services, services
 
 router = APIRouter(prefix="/v1", tags=["admin"])
@@ -48,6 +56,30 @@ async def item(item_id: Annotated[str, Path(min_length=1, max_length=128)], _: A
     """Verdict, provenance, answers and their corrections."""
     found = await run_in_threadpool(given.ledger.item, item_id)
     return {**found.model_dump(), "item_id": item_id}
+
+
+@router.post("/items/{item_id}/order", response_model=OrderResponse, summary="Order further answers to an item")
+async def order(
+    item_id: Annotated[str, Path(min_length=1, max_length=128)], _: Administering, given: Given, body: OrderRequest
+) -> Any:
+    """The item is served again, to others than those who have answered it, until it has `needed` answers.
+
+    Its label stands meanwhile. One that wants so many already stays as it is; `ordered` is false for a dead one.
+    """
+    known = await run_in_threadpool(given.ledger.item, item_id)
+    priority = known.new.priority if body.priority is None else body.priority
+    ordered = await run_in_threadpool(given.queue.order, item_id, body.needed, priority)
+    return {"item_id": item_id, "needed": max(known.new.needed, body.needed), "ordered": ordered}
+
+
+@router.get("/raters", response_model=RaterReport, summary="How reliable the raters are")
+async def raters(_: Administering, given: Given) -> Any:
+    """Sensitivity and specificity of each rater with intervals, agreement, and reasons to look at somebody's answers.
+
+    Told from the newest 200,000 answers by Dawid and Skene's model; raters are named by the ids of their keys. Takes
+    seconds where there are many answers.
+    """
+    return await run_in_threadpool(rater_report, given.ledger)
 
 
 @router.get(

@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from miners.campaign_spec import CampaignSpec, Progress, Summary
-from miners.campaign_store import check_same
+from miners.campaigns.spec import CampaignSpec, Progress, Summary
+from miners.campaigns.store import check_same
 from miners.queue.campaign_protocol import CampaignStatus
 from miners.queue.connect import Store
 from service.config import Config

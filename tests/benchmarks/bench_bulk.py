@@ -27,8 +27,8 @@ from ray_cluster import Cluster, running_cluster
 
 from ensemble.artifacts import current_artifact
 from ensemble.rows import RowReader
-from miners.bulk_plan import PIECE_BYTES, BulkSettings
-from miners.bulk_shortlist import BulkReport
+from miners.bulk.plan import PIECE_BYTES, BulkSettings
+from miners.bulk.shortlist import BulkReport
 from service.cli.memory import MemoryPeak
 
 pytestmark = [pytest.mark.service, pytest.mark.models]

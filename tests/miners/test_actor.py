@@ -20,9 +20,9 @@ from ensemble.tasks.task import load_task
 from ensemble.text import Text
 from ensemble.verdict import MemberScore, Verdict
 from miners.actor import REDIS_URL, ServiceCampaign, mine, start
-from miners.campaign import Campaign
-from miners.campaign_sources import proposers_for
-from miners.campaign_spec import CampaignSpec
+from miners.campaigns.campaign import Campaign
+from miners.campaigns.sources import proposers_for
+from miners.campaigns.spec import CampaignSpec
 from miners.candidate import Candidate, Provenance
 from miners.errors import CampaignError
 from miners.queue.campaigns import MemoryCampaigns

@@ -3,11 +3,11 @@
 import pytest
 
 from ensemble.text import Text
-from miners.bulk_shortlist import Shortlisted
-from miners.bulk_topk import Kept
-from miners.campaign import Campaign
-from miners.campaign_sources import proposers_for
-from miners.campaign_spec import CampaignSpec
+from miners.bulk.shortlist import Shortlisted
+from miners.bulk.topk import Kept
+from miners.campaigns.campaign import Campaign
+from miners.campaigns.sources import proposers_for
+from miners.campaigns.spec import CampaignSpec
 from miners.errors import SourceError
 from miners.queue.campaigns import MemoryCampaigns
 from miners.queue.memory import MemoryQueue

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import tiny_artifact
 
-from miners.bulk_plan import BulkSettings
+from miners.bulk.plan import BulkSettings
 
 WORDS = (
     "rain",

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import ray
 
-from miners.bulk import run_bulk
-from miners.bulk_plan import BulkSettings, make_plan
+from miners.bulk.plan import BulkSettings, make_plan
+from miners.bulk.run import run_bulk
 
 EVERY_SECONDS = 10.0
 

@@ -16,8 +16,8 @@ from hashed_verdicts import hashed_probabilities, make_verdict
 
 from ensemble.text import Text
 from ensemble.verdict import Verdict
-from miners.campaign import Campaign
-from miners.campaign_spec import CampaignSpec, Summary
+from miners.campaigns.campaign import Campaign
+from miners.campaigns.spec import CampaignSpec, Summary
 from miners.queue.connect import Store
 from miners.sources.corpus import Corpus
 

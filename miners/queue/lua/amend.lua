@@ -10,9 +10,12 @@ local answer = P .. 'a:' .. id
 local code = answered(id, rater)
 if not code then return {UNKNOWN} end
 if code == NOT_YOURS then return {NOT_YOURS} end
-local old = call('HMGET', answer, 'item', 'said', 'body', 'value', 'severity', 'at', 'history', 'count', 'n', 'label')
+local old = call('HMGET', answer, 'item', 'said', 'body', 'value', 'severity', 'at', 'history', 'count', 'n', 'label',
+  'need')
 local item = old[1]
-if old[2] == said then return {OK, id, item, old[9], call('HGET', P .. 'i:' .. item, 'need'), old[10]} end
+if old[2] == said then
+  return {OK, id, item, old[9], old[11] or call('HGET', P .. 'i:' .. item, 'need'), old[10]}
+end
 if tonumber(old[8]) >= tonumber(ARGV[8]) then return {TOO_OFTEN} end
 
 tally(item, old[4], old[5], -1)
@@ -22,5 +25,5 @@ local answers, needed, label = settle(item)
 local entry = '{"at":' .. old[6] .. ',"body":' .. old[3] .. '}'
 if old[7] ~= '' then entry = old[7] .. ',' .. entry end
 call('HSET', answer, 'said', said, 'body', body, 'value', value, 'severity', severity, 'at', NOW, 'history', entry,
-  'count', old[8] + 1, 'n', answers, 'label', label)
+  'count', old[8] + 1, 'n', answers, 'need', needed, 'label', label)
 return {OK, id, item, answers, needed, label}

@@ -6,12 +6,6 @@
 
 local lease, rater, said, body, value, severity = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 
-local function again()
-  local old = call('HMGET', P .. 'a:' .. lease, 'item', 'first', 'said', 'n', 'label')
-  if said ~= old[2] and said ~= old[3] then return {CONFLICT} end
-  return {OK, lease, old[1], old[4], call('HGET', P .. 'i:' .. old[1], 'need'), old[5]}
-end
-
 -- An answer shows that the item can be answered: the count of expiries starts anew, and a dead item lives.
 local function close(id)
   local item = P .. 'i:' .. id
@@ -25,7 +19,7 @@ local function close(id)
 end
 
 local code = answered(lease, rater)
-if code == CONFLICT then return again() end
+if code == CONFLICT then return given_before(lease, said) end
 if code then return {code} end
 local id, why = held_item(lease, rater)
 if not id then return {why} end
@@ -33,10 +27,4 @@ if not id then return {why} end
 call('ZREM', P .. 'leases', lease)
 call('DEL', P .. 'l:' .. lease)
 close(id)
-tally(id, value, severity, 1)
-place(id)
-local answers, needed, label = settle(id)
-call('HSET', P .. 'a:' .. lease, 'item', id, 'rater', rater, 'first', said, 'said', said, 'body', body,
-  'value', value, 'severity', severity, 'at', NOW, 'history', '', 'count', 0, 'n', answers, 'label', label)
-call('RPUSH', P .. 'log', lease)
-return {OK, lease, id, answers, needed, label}
+return keep(lease, id, rater, said, body, value, severity)

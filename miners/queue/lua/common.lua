@@ -4,7 +4,8 @@
 -- ARGV[1]  expiries in a row, without an answer in between, after which an item is dead
 --
 --   i:<item>        HASH    new, rank, prio, neg (= -prio), slot, need, act, done, yes, no, unsure, sev_sum, sev_n, exp,
---                           state, passed, at, ans (answer ids), label, finding, found_at, tok, outcome
+--                           state, passed, at, ans (answer ids), label, told (answers behind the newest entry of
+--                           labelled), finding, found_at, tok, outcome
 --   ids             LIST    every item, in order of arrival
 --   ready           ZSET    slot -> -priority: open items with act + done < need. A slot is "<16-digit arrival>:<item>",
 --                           so that ZRANGE gives the highest priority first and ties in order of arrival, exactly
@@ -12,13 +13,15 @@
 --   l:<lease>       HASH    item, rater, state (live, released, expired); once given back it goes away after a week
 --   q:<request>     STRING  number of leases granted to a request; goes away after a week
 --   seen:<rater>    SET     items held, answered or skipped by that rater
---   a:<answer>      HASH    item, rater, first, said, body, at, history, count, n, label (an answer has its lease's id)
+--   a:<answer>      HASH    item, rater, first, said, body, at, history, count, n, need, label (an answer has its lease's id,
+--                           or one that its recorder chose)
 --   log             LIST    every answer, oldest first
---   labelled        LIST    item, each time that its label is set or changes, oldest first; without plants
+--   labelled        LIST    item, each time that its label is set, changes or has an answer more behind it, oldest
+--                           first; without plants
 --   plants          LIST    items that drills planted, in order of arrival
 --   found:<kind>    ZSET    item -> order of finding; kind is FN, FP or all
 --   raters          SET     everybody who ever held a lease
---   stats           HASH    granted, released, expired, done, dead
+--   stats           HASH    granted, released, expired, done, dead, recorded (answers given elsewhere)
 --   seq             STRING  arrivals and findings counted
 --   deep, cursor, behind:<rater>   see pick.lua
 --

@@ -1,11 +1,12 @@
 -- The queue in numbers, after expiring what is due (at most 1,000 leases).
 --
 -- ARGV  max expiries
--- Returns {OK, waiting, leased, done, dead, answers, findings FN, findings FP, raters, granted, released, expired}.
+-- Returns {OK, waiting, leased, done, dead, answers, findings FN, findings FP, raters, granted, released, expired,
+-- recorded}.
 
 sweep(1000)
-local stats = call('HMGET', P .. 'stats', 'done', 'dead', 'granted', 'released', 'expired')
-for i = 1, 5 do stats[i] = tonumber(stats[i] or 0) end
+local stats = call('HMGET', P .. 'stats', 'done', 'dead', 'granted', 'released', 'expired', 'recorded')
+for i = 1, 6 do stats[i] = tonumber(stats[i] or 0) end
 return {OK, call('ZCARD', P .. 'ready'), call('ZCARD', P .. 'leases'), stats[1], stats[2], call('LLEN', P .. 'log'),
   call('ZCARD', P .. 'found:FN'), call('ZCARD', P .. 'found:FP'), call('SCARD', P .. 'raters'),
-  stats[3], stats[4], stats[5]}
+  stats[3], stats[4], stats[5], stats[6]}

@@ -1,4 +1,4 @@
--- What the answers to an item say together; put in front of answer.lua and amend.lua.
+-- What the answers to an item say together; put in front of answer.lua, amend.lua and record.lua.
 
 local function tally(id, value, severity, by)
   local item = P .. 'i:' .. id
@@ -38,15 +38,35 @@ local function move_finding(id, old, new)
 end
 
 -- Brings label and finding up to date once there are answers enough; returns answers, needed and label ('' before).
+-- A label that was there before more answers were ordered goes on following them.
 local function settle(id)
   local item = P .. 'i:' .. id
-  local f = call('HMGET', item, 'done', 'need', 'yes', 'no', 'passed', 'finding', 'label')
-  if tonumber(f[1]) < tonumber(f[2]) then return f[1], f[2], '' end
+  local f = call('HMGET', item, 'done', 'need', 'yes', 'no', 'passed', 'finding', 'label', 'told')
+  if tonumber(f[1]) < tonumber(f[2]) and (f[7] or '') == '' then return f[1], f[2], '' end
   local label = aggregate(tonumber(f[3]), tonumber(f[4]))
-  if f[7] ~= label then
-    call('HSET', item, 'label', label)
+  if f[7] ~= label or tonumber(f[8] or f[1]) < tonumber(f[1]) then
+    call('HSET', item, 'label', label, 'told', f[1])
     if f[5] ~= 'p' then call('RPUSH', P .. 'labelled', id) end
   end
   move_finding(id, f[6] or '', finding_of(label, f[5]))
   return f[1], f[2], label
+end
+
+-- Keeps a new answer, whose item counts it already; label and finding follow. The reply of a verb that takes answers.
+local function keep(answer, id, rater, said, body, value, severity)
+  tally(id, value, severity, 1)
+  place(id)
+  local answers, needed, label = settle(id)
+  call('HSET', P .. 'a:' .. answer, 'item', id, 'rater', rater, 'first', said, 'said', said, 'body', body,
+    'value', value, 'severity', severity, 'at', NOW, 'history', '', 'count', 0, 'n', answers, 'need', needed,
+    'label', label)
+  call('RPUSH', P .. 'log', answer)
+  return {OK, answer, id, answers, needed, label}
+end
+
+-- The same reply for an answer that is kept already: where it said or says the same, of this item if one is named.
+local function given_before(answer, said, id)
+  local old = call('HMGET', P .. 'a:' .. answer, 'item', 'first', 'said', 'n', 'label', 'need')
+  if (id and old[1] ~= id) or (said ~= old[2] and said ~= old[3]) then return {CONFLICT} end
+  return {OK, answer, old[1], old[4], old[6] or call('HGET', P .. 'i:' .. old[1], 'need'), old[5]}
 end

@@ -146,6 +146,14 @@ class Twins(RuleBasedStateMachine):
     def reprioritise(self, item_id, priority):
         self.both(lambda queue: queue.reprioritise(item_id, priority, why="anew", parts={"p": priority}))
 
+    @rule(item_id=st.sampled_from(IDS), needed=st.integers(1, 4), priority=PRIORITIES)
+    def order(self, item_id, needed, priority):
+        self.both(lambda queue: queue.order(item_id, needed, priority, why="once more", parts={"p": priority}))
+
+    @rule(item_id=st.sampled_from(IDS), rater=RATERS, body=BODIES, answer=st.sampled_from(["x1", "x2", "x3", "x4"]))
+    def record(self, item_id, rater, body, answer):
+        self.both(lambda queue: queue.record(item_id, rater, body, answer_id=answer))
+
     @rule(item_id=st.sampled_from(IDS))
     def revive(self, item_id):
         self.both(lambda queue: queue.revive(item_id))

@@ -9,8 +9,8 @@ import word_models
 
 from ensemble.errors import TaskError
 from ensemble.tasks.task import load_task
-from miners.campaign_sources import proposers_for
-from miners.campaign_spec import CampaignSpec
+from miners.campaigns.sources import proposers_for
+from miners.campaigns.spec import CampaignSpec
 from miners.rewrites.modelled import WRITTEN
 from miners.rewrites.operator import effect_on
 from miners.rewrites.registry import operators

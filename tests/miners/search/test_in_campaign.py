@@ -7,10 +7,10 @@ import pytest
 from ensemble.tasks.task import load_task
 from ensemble.text import Text
 from ensemble.verdict import Verdict
-from miners.campaign import Campaign
-from miners.campaign_scoring import Patience
-from miners.campaign_sources import proposers_for
-from miners.campaign_spec import CampaignSpec
+from miners.campaigns.campaign import Campaign
+from miners.campaigns.scoring import Patience
+from miners.campaigns.sources import proposers_for
+from miners.campaigns.spec import CampaignSpec
 from miners.queue.campaigns import MemoryCampaigns
 from miners.queue.memory import MemoryQueue
 from miners.rewrites.registry import operators

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ensemble.text import Text
-from miners.campaign_intake import Expects
+from miners.campaigns.intake import Expects
 from miners.candidate import RESCORE, Provenance
 from miners.errors import SourceError
 from miners.proposer import Cost, Costs, Learns, Outcome

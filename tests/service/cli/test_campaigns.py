@@ -6,8 +6,8 @@ import pytest
 from hashed_verdicts import hashed_probabilities, make_verdict
 
 from ensemble.home import home
-from miners.campaign import Campaign
-from miners.campaign_spec import CampaignSpec
+from miners.campaigns.campaign import Campaign
+from miners.campaigns.spec import CampaignSpec
 from miners.queue.types import NewAnswer
 from miners.sources.corpus import Corpus
 from service.supervisor.campaigns import campaign_news, request_campaign

@@ -7,8 +7,8 @@ from ensemble.members.lexicon import LexiconMatcher
 from ensemble.members.prompts import task_prompts
 from ensemble.tasks.task import load_task
 from ensemble.training.prepare import prepare
-from miners.campaign_sources import proposers_for
-from miners.campaign_spec import CampaignSpec
+from miners.campaigns.sources import proposers_for
+from miners.campaigns.spec import CampaignSpec
 
 
 def test_a_new_task_loads_and_explains_itself(hungjury, tmp_path):

@@ -44,3 +44,33 @@ def test_summary_counts_refusals_and_shows_the_queue(world):
     assert summary["queue"]["waiting"] == 1
     assert summary["uptime_seconds"] >= 0
     assert "hungjury_queue_up" in summary["metrics"]
+
+
+def test_one_more_vote_can_be_ordered(world):
+    """An answered item is served again, with its label standing; at its own priority, or at another."""
+    name = answered(world, "yes")
+    for body, priority in (({"needed": 2}, 0.0), ({"needed": 3, "priority": 7.5}, 7.5)):
+        told = world.post("admin", f"/v1/items/{name}/order", body)
+        assert told.json() == {"item_id": name, "needed": body["needed"], "ordered": True}
+        item = world.call("admin", "GET", f"/v1/items/{name}").json()
+        assert (item["state"], item["label"], item["new"]["needed"]) == ("open", "yes", body["needed"])
+        assert item["new"]["priority"] == priority
+
+
+def test_what_cannot_be_ordered(world):
+    """An unknown item is a 404, more answers than allowed a 422, and nobody but an admin may."""
+    name = answered(world, "yes")
+    assert world.post("admin", "/v1/items/nobody/order", {"needed": 2}).status_code == 404
+    assert world.post("admin", f"/v1/items/{name}/order", {"needed": 101}).status_code == 422
+    assert world.post("label", f"/v1/items/{name}/order", {"needed": 2}).status_code == 403
+
+
+def test_raters_are_told_to_admins_alone(world):
+    """Each with answers, sensitivity and interval; labelers may not see it."""
+    answered(world, "yes")
+    report = world.call("admin", "GET", "/v1/raters").json()
+    (row,) = report["raters"]
+    assert row["answers"] == report["answers"] == 1
+    assert row["sensitivity_interval"][0] < row["sensitivity"] < row["sensitivity_interval"][1]
+    assert report["alpha"] is None
+    assert world.call("label", "GET", "/v1/raters").status_code == 403

@@ -7,7 +7,7 @@ import time
 import pytest
 from bulk_corpus import shard, texts
 
-from miners.bulk_shortlist import read_shortlist
+from miners.bulk.shortlist import read_shortlist
 from miners.queue.connect import Store
 
 pytestmark = pytest.mark.service

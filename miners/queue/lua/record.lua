@@ -1,0 +1,28 @@
+-- Stores an answer that was given elsewhere, without a lease: for whoever has not had the item here.
+--
+-- ARGV  max expiries, answer, item, rater, said (JSON by which bodies are compared), body (JSON), yes|no|unsure,
+--       severity or ''
+-- Returns {OK, answer, item, answers, needed, label or ''}, else {code}: UNKNOWN (no such item), NOT_YOURS, CONFLICT.
+-- An item that has all its answers, or whose last ones are being given, takes it as one more.
+-- Repeated with what was said first or is said now, it returns the receipt given then; anything else is a CONFLICT.
+
+local answer, id, rater, said, body, value, severity = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local item = P .. 'i:' .. id
+
+local code = answered(answer, rater)
+if code == CONFLICT then return given_before(answer, said, id) end
+if code then return {code} end
+local old = call('HMGET', item, 'state', 'need', 'act', 'done', 'ans')
+if not old[1] then return {UNKNOWN} end
+if call('SADD', P .. 'seen:' .. rater, id) == 0 then return {CONFLICT} end
+call('SADD', P .. 'raters', rater)
+
+local given = old[4] + 1
+local need = math.max(tonumber(old[2]), given + old[3])
+if old[1] == 'dead' then call('HINCRBY', P .. 'stats', 'dead', -1) end
+if old[1] ~= 'done' and given >= need then call('HINCRBY', P .. 'stats', 'done', 1) end
+call('HINCRBY', P .. 'stats', 'recorded', 1)
+call('HSETNX', item, 'told', old[4])
+call('HSET', item, 'need', need, 'done', given, 'exp', 0, 'state', given >= need and 'done' or 'open',
+  'ans', old[5] .. answer .. ' ')
+return keep(answer, id, rater, said, body, value, severity)
