@@ -147,7 +147,10 @@ class CampaignKeeper:
         elif news.state in {"failed", "stopped"}:
             self._close(name, tended, news)
         elif news.state == "running":
-            tended.failures = 0 if news.progress is not None else tended.failures
+            if news.progress is None:  # an actor that goes on after another has not ended a round yet
+                news = news.model_copy(update={"progress": tended.news.progress})
+            else:
+                tended.failures = 0
             self._publish(name, tended, news)
 
     def _retry(self, name: str, tended: _Tended, why: str) -> None:
