@@ -71,6 +71,8 @@ def check_items(items: Sequence[NewItem], task: str) -> None:
     """Every item must be of this queue's task and have a printable id."""
     for item in items:
         check_name(item.id, "id")
+        if item.author:
+            check_name(item.author, "author")
         if item.task != task:
             _refuse("task", f"item {item.id} is of task {item.task!r}, this queue holds {task!r}")
 

@@ -34,6 +34,7 @@ def pack_item(item: NewItem) -> tuple[str | int, ...]:
         "p" if item.plant else int(item.deployed_passed),
         item.model_dump_json(exclude=_RANKED),
         rank_json(item.why, item.parts),
+        item.author,
     )
 
 

@@ -116,6 +116,7 @@ class MemoryQueue(MemoryLedger):
             if item_id in self._seen.setdefault(rater, set()):
                 refuse_record(item_id, rater)
             self._seen[rater].add(item_id)
+            self._raters.add(rater)
             self._stats.recorded += 1
             wanted = len(item.answers) + 1 + item.live
             if item.new.needed < wanted:
@@ -179,6 +180,8 @@ class MemoryQueue(MemoryLedger):
             return True
 
     def _put(self, item: NewItem) -> EnqueueOutcome:
+        if item.author:
+            self._seen.setdefault(item.author, set()).add(item.id)
         known = self._items.get(item.id)
         if known is None:
             self._items[item.id] = record = ItemRecord(new=item, order=self._next(), at=self._now())
@@ -198,6 +201,7 @@ class MemoryQueue(MemoryLedger):
     def _grant(self, lease_id: str, item: ItemRecord, rater: str, ms: int) -> str:
         self._leases[lease_id] = LeaseRecord(lease_id, item.new.id, rater, self._now() + ms)
         self._seen.setdefault(rater, set()).add(item.new.id)
+        self._raters.add(rater)
         self._stats.granted += 1
         item.live += 1
         self._place(item)

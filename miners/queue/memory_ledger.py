@@ -38,6 +38,7 @@ class MemoryLedger:
         self._answers: dict[str, AnswerRecord] = {}
         self._labelled: list[str] = []
         self._seen: dict[str, set[str]] = {}
+        self._raters: set[str] = set()
         self._stats = Stats()
         self._order = 0
 
@@ -64,7 +65,7 @@ class MemoryLedger:
                 answers=len(self._answers),
                 findings_fn=sum(item.finding == "FN" for item in records),
                 findings_fp=sum(item.finding == "FP" for item in records),
-                raters=len(self._seen),
+                raters=len(self._raters),
                 leases_granted=self._stats.granted,
                 leases_released=self._stats.released,
                 leases_expired=self._stats.expired,

@@ -34,6 +34,8 @@ class NewItem(_Frozen):
         parts: numbers behind the priority.
         plant: name of the drill that planted it, a text whose label is known; "" = a real one. Raters see no
             difference; a plant is never a finding, and its label stays out of all that is estimated or learned.
+        author: the rater who wrote it, and is never served it; "" = nobody who answers here. Who brings a text that is
+            there already is not served it either.
     """
 
     id: str = Field(min_length=1, max_length=64)
@@ -50,6 +52,7 @@ class NewItem(_Frozen):
     why: str = ""
     parts: dict[str, float] = Field(default_factory=dict)
     plant: str = Field(default="", max_length=128)
+    author: str = Field(default="", max_length=128)
 
 
 class Lease(_Frozen):

@@ -12,7 +12,7 @@
 --   leases          ZSET    lease -> deadline in ms of the server's clock; nowhere else is a deadline kept
 --   l:<lease>       HASH    item, rater, state (live, released, expired); once given back it goes away after a week
 --   q:<request>     STRING  number of leases granted to a request; goes away after a week
---   seen:<rater>    SET     items held, answered or skipped by that rater
+--   seen:<rater>    SET     items held, answered, skipped or written by that rater
 --   a:<answer>      HASH    item, rater, first, said, body, at, history, count, n, need, label (an answer has its lease's id,
 --                           or one that its recorder chose)
 --   log             LIST    every answer, oldest first

@@ -1,12 +1,13 @@
 -- Adds items, or raises the priority of known ones; all of them or, where they do not fit, none.
 --
 -- ARGV  max expiries, token of this call, waiting limit, arrivals that the caller has looked at (-1: does not matter),
---       then per item: id, priority, -priority, needed, passed (0, 1, or p for a plant), new (JSON), rank (JSON)
+--       then per item: id, priority, -priority, needed, passed (0, 1, or p for a plant), new (JSON), rank (JSON), author
+--       (who is never served it; empty = nobody)
 -- Returns {OK, outcome, ...} with "added", "raised" or "known", {FULL, waiting}, or {MOVED, arrivals} where an item is
 -- new and more have arrived than the caller has looked at.
 -- Repeated with one token it gives the same outcomes: each item keeps the token and outcome of its last call.
 
-local FIELDS = 7
+local FIELDS = 8
 local FIRST = 5
 local token, limit, looked = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 
@@ -37,6 +38,7 @@ end
 local function put(id, i)
   local item = call('HMGET', P .. 'i:' .. id, 'state', 'prio', 'tok', 'outcome')
   if item[3] == token then return item[4] end
+  if ARGV[i + 7] ~= '' then call('SADD', P .. 'seen:' .. ARGV[i + 7], id) end
   local outcome
   if item[1] then outcome = raise(id, i, item[1], item[2]) else outcome = add(id, i) end
   call('HSET', P .. 'i:' .. id, 'tok', token, 'outcome', outcome)

@@ -83,10 +83,13 @@ class Twins(RuleBasedStateMachine):
         needed=st.integers(1, 3),
         passed=st.booleans(),
         looked=st.none() | st.integers(0, len(IDS)),
+        author=st.just("") | RATERS,
     )
-    def enqueue(self, ids, priority, needed, passed, looked):
+    def enqueue(self, ids, priority, needed, passed, looked, author):
         items = [
-            self.new_item(item_id, priority, needed=needed, deployed_passed=passed, why=f"why {priority}")
+            self.new_item(
+                item_id, priority, needed=needed, deployed_passed=passed, why=f"why {priority}", author=author
+            )
             for item_id in sorted(ids)
         ]
         self.both(lambda queue: queue.enqueue(items, looked=looked))
