@@ -230,7 +230,7 @@ def test_nothing_acknowledged_is_missing_and_nobody_was_asked_twice(live, loop):
 
 
 def test_the_queue_adds_up(admin, loop):
-    """Nothing waits for these raters; every lease became of something, and every answer came from a lease or elsewhere."""
+    """Nothing waits for these raters; every lease became of something, every answer came from a lease or elsewhere."""
     counts = admin("/v1/queue", top=5)
     assert counts["done"] >= len(loop.truth)
     assert counts["answers"] >= 2 * len(loop.truth)
