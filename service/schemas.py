@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ensemble.verdict import Verdict
+from miners.queue.checks import MAX_REASON
 from miners.queue.types import Counts, Finding, Item, Lease, NewAnswer
 from service.services import Role
 
@@ -59,13 +61,17 @@ class OrderRequest(_Request):
 
 
 class ReleaseRequest(_Request):
-    """With `skip`, this rater is not offered the item again."""
+    """With `skip`, this rater is not offered the item again; admins see the `reason`, which may stay empty."""
 
     skip: bool = False
+    reason: str = Field(default="", max_length=MAX_REASON)
 
 
 class AnswerRequest(NewAnswer):
-    """What a rater says; severity is 0 (none) to 4 (fatal or maiming)."""
+    """What a rater says; severity is 0 (none) to 4 (fatal or maiming), spans are the words that show it.
+
+    A span counts the text's Unicode code points from 0; its end is not included.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -100,6 +106,35 @@ class FindingsResponse(BaseModel):
     findings: list[Finding]
     offset: int
     count: int
+
+
+class SkipsResponse(BaseModel):
+    """Items that raters would not judge, those that most of them skipped first."""
+
+    items: list[Item]
+    offset: int
+    count: int
+
+
+class OwnAnswer(BaseModel):
+    """An answer of one's own with its text; `history` holds the bodies that it replaced, oldest first."""
+
+    answer_id: str
+    item_id: str
+    task: str
+    text: str
+    context: str
+    body: NewAnswer
+    at: datetime
+    history: tuple[dict[str, Any], ...]
+
+
+class OwnAnswersResponse(BaseModel):
+    """One's own answers, newest first; `total` is how many there are."""
+
+    answers: list[OwnAnswer]
+    offset: int
+    total: int
 
 
 class ItemResponse(Item):

@@ -19,6 +19,8 @@ MAX_ANSWERS = 100
 MAX_AMENDMENTS = 100
 """Most corrections of one answer; each keeps a body in its history."""
 MAX_NAME = 128
+MAX_REASON = 2_000
+"""Longest reason for a skip, in characters."""
 
 _TASK = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -65,6 +67,15 @@ def lease_ms(seconds: float) -> int:
     if not 0 < seconds <= MAX_LEASE_SECONDS:
         _refuse("seconds", f"is {seconds}; more than 0 and at most {MAX_LEASE_SECONDS:.0f} are allowed")
     return max(1, round(seconds * 1000))
+
+
+def check_reason(reason: str) -> str:
+    """Why an item is skipped: any text without lone surrogates."""
+    if len(reason) > MAX_REASON:
+        _refuse("reason", f"has {len(reason):,} characters; the limit is {MAX_REASON:,}")
+    if any("\ud800" <= character <= "\udfff" for character in reason):
+        _refuse("reason", "holds a lone surrogate")
+    return reason
 
 
 def check_items(items: Sequence[NewItem], task: str) -> None:

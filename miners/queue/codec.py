@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from miners.queue.labels import mean_severity
-from miners.queue.types import Answer, AnswerValue, Finding, FindingKind, Item, Lease, NewAnswer, NewItem, Receipt
+from miners.queue.types import Answer, AnswerValue, Finding, FindingKind, Item, Lease, NewAnswer, NewItem, Receipt, Skip
 
 _RANKED = {"priority", "why", "parts"}
 """What changes when an item is ranked anew; kept apart from the item itself."""
@@ -57,9 +57,10 @@ def unpack_lease(fields: Sequence[Any], task: str) -> Lease:
     )
 
 
-def answer_args(body: NewAnswer) -> tuple[str, str, str]:
-    """Arguments of a body behind its comparable form: JSON, value, severity."""
-    return body.model_dump_json(), body.answer, "" if body.severity is None else str(body.severity)
+def answer_args(body: NewAnswer) -> tuple[str, str, str, int]:
+    """Arguments of a body behind its comparable form: JSON, value, severity, where its last span ends (0: no spans)."""
+    severity = "" if body.severity is None else str(body.severity)
+    return body.model_dump_json(), body.answer, severity, body.spans[-1].end if body.spans else 0
 
 
 def unpack_receipt(fields: Sequence[Any]) -> Receipt:
@@ -104,6 +105,7 @@ def unpack_item(whole: Sequence[Sequence[str]]) -> Item:
         live=int(fields["act"]),
         enqueued_at=moment(fields["at"]),
         answers=tuple(unpack_answer(answer) for answer in whole[1:]),
+        skips=tuple(Skip(**{**skip, "at": moment(skip["at"])}) for skip in json.loads(f"[{fields.get('skips', '')}]")),
         label=cast(AnswerValue, fields.get("label", "")) or None,
         finding=cast(FindingKind, fields.get("finding", "")) or None,
     )

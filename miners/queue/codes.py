@@ -31,10 +31,17 @@ class Code(IntEnum):
     REUSED = 7
     TOO_OFTEN = 8
     MOVED = 9
+    BEYOND = 10
 
 
-def refuse(code: Code, subject: str) -> NoReturn:
-    """Raises the error that stands for a code; `subject` is the id that the call was about."""
+def refuse(code: Code, subject: str, limit: int = 0) -> NoReturn:
+    """Raises the error that stands for a code.
+
+    Args:
+        code: the outcome.
+        subject: the id that the call was about.
+        limit: the number that was exceeded, where the code has one.
+    """
     match code:
         case Code.UNKNOWN:
             raise UnknownLeaseError(f"no lease or answer {subject}")
@@ -50,6 +57,10 @@ def refuse(code: Code, subject: str) -> NoReturn:
             raise InputError("was used before, and its leases were answered; choose a new one", field="request_id")
         case Code.TOO_OFTEN:
             raise AnswerConflictError(f"answer {subject} was corrected {MAX_AMENDMENTS} times, which is the limit")
+        case Code.BEYOND:
+            raise InputError(
+                f"reach beyond the text, which has {limit:,} characters; count its code points from 0", field="spans"
+            )
         case _:
             raise AssertionError(f"code {code!r} about {subject} has no error")
 

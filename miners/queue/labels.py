@@ -37,6 +37,7 @@ def mean_severity(bodies: Sequence[NewAnswer]) -> float | None:
 def said(body: NewAnswer) -> str:
     """What a body says, as JSON; two bodies with the same text are the same answer.
 
-    The measured time is left out: a client that repeats an answer may well have measured anew.
+    The measured time is left out: a client that repeats an answer may well have measured anew. So are spans where
+    there are none: answers that were stored before there were any still say the same.
     """
-    return body.model_dump_json(exclude={"seconds"})
+    return body.model_dump_json(exclude={"seconds"} if body.spans else {"seconds", "spans"})

@@ -11,6 +11,7 @@ from miners.queue.checks import (
     check_name,
     check_needed,
     check_priority,
+    check_reason,
     lease_ms,
     request_key,
 )
@@ -25,6 +26,7 @@ from miners.queue.types import (
     NewAnswer,
     NewItem,
     Receipt,
+    Skip,
 )
 
 
@@ -35,6 +37,7 @@ class MemoryQueue(MemoryLedger):
         task: name of the task.
         waiting_limit: most items that may wait at once.
         max_expiries: an item whose leases ran out so often in a row, without an answer, is dead until `revive`.
+        max_skips: likewise one that so many raters skipped.
         clock: seconds since the epoch.
 
     Unlike the one on Redis it never forgets leases and requests, and inserting costs O(n) moves.
@@ -74,8 +77,9 @@ class MemoryQueue(MemoryLedger):
             self._held(lease_id, rater).deadline = self._now() + ms
             return self._shown(lease_id)
 
-    def release(self, lease_id: str, rater: str, *, skip: bool = False) -> None:
+    def release(self, lease_id: str, rater: str, *, skip: bool = False, reason: str = "") -> None:
         """Gives the item back; see `RedisQueue.release`."""
+        check_reason(reason)
         with self._lock:
             lease = self._own(lease_id, rater)
             if lease.state == "answered":
@@ -84,9 +88,10 @@ class MemoryQueue(MemoryLedger):
                 self._expire(lease)
             if lease.state == "live":
                 self._give_back(lease, "released")
-                self._place(self._items[lease.item])
             if skip:
                 self._seen[rater].add(lease.item)
+                self._note_skip(self._items[lease.item], rater, reason)
+            self._place(self._items[lease.item])
 
     def answer(self, lease_id: str, rater: str, body: NewAnswer) -> Receipt:
         """Stores the answer; see `RedisQueue.answer`."""
@@ -97,6 +102,7 @@ class MemoryQueue(MemoryLedger):
                     refuse(Code.CONFLICT, lease_id)
                 return old.receipt
             lease = self._held(lease_id, rater)
+            _check_spans(body, self._items[lease.item])
             lease.state = "answered"
             return self._record(lease_id, self._items[lease.item], rater, body)
 
@@ -113,6 +119,7 @@ class MemoryQueue(MemoryLedger):
                     refuse_record(item_id, rater)
                 return old.receipt
             item = self._known(item_id)
+            _check_spans(body, item)
             if item_id in self._seen.setdefault(rater, set()):
                 refuse_record(item_id, rater)
             self._seen[rater].add(item_id)
@@ -137,6 +144,7 @@ class MemoryQueue(MemoryLedger):
                 return answer.receipt
             if len(answer.history) >= MAX_AMENDMENTS:
                 refuse(Code.TOO_OFTEN, answer_id)
+            _check_spans(body, self._items[answer.item])
             answer.replace(body, self._now())
             answer.receipt = self._settle(answer_id, self._items[answer.item])
             return answer.receipt
@@ -165,7 +173,7 @@ class MemoryQueue(MemoryLedger):
                 return False
             if item.new.needed < needed:
                 item.new = item.new.model_copy(update=ordered | ({} if parts is None else {"why": why, "parts": parts}))
-                item.state, item.expiries = "open", 0
+                item.state, item.expiries, item.skipped = "open", 0, 0
                 self._place(item)
             return True
 
@@ -175,7 +183,7 @@ class MemoryQueue(MemoryLedger):
             item = self._known(item_id)
             if item.state != "dead":
                 return False
-            item.state, item.expiries = "open", 0
+            item.state, item.expiries, item.skipped = "open", 0, 0
             self._place(item)
             return True
 
@@ -207,6 +215,14 @@ class MemoryQueue(MemoryLedger):
         self._place(item)
         return lease_id
 
+    def _note_skip(self, item: ItemRecord, rater: str, reason: str) -> None:
+        if any(before.rater == rater for before in item.skips):
+            return
+        item.skips.append(Skip(rater=rater, reason=reason, at=moment(self._now())))
+        item.skipped += 1
+        if item.skipped >= self._max_skips and item.state == "open":
+            item.state = "dead"
+
     def _own(self, lease_id: str, rater: str) -> LeaseRecord:
         check_name(rater, "rater")
         lease = self._leases.get(check_name(lease_id, "lease_id"))
@@ -228,7 +244,7 @@ class MemoryQueue(MemoryLedger):
 
     def _record(self, answer_id: str, item: ItemRecord, rater: str, body: NewAnswer) -> Receipt:
         item.live -= 1
-        item.expiries = 0
+        item.expiries = item.skipped = 0
         item.answers.append(answer_id)
         item.state = "done" if len(item.answers) >= item.new.needed else "open"
         self._answers[answer_id] = record = AnswerRecord(item.new.id, rater, said(body), body, self._now())
@@ -266,3 +282,8 @@ class MemoryQueue(MemoryLedger):
             expires_at=moment(lease.deadline),
             task=self._task,
         )
+
+
+def _check_spans(body: NewAnswer, item: ItemRecord) -> None:
+    if body.spans and body.spans[-1].end > len(item.new.text):
+        refuse(Code.BEYOND, item.new.id, len(item.new.text))

@@ -7,12 +7,12 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from miners.queue.checks import check_task
+from miners.queue.checks import check_name, check_task
 from miners.queue.codec import moment
 from miners.queue.codes import refuse_item
 from miners.queue.labels import mean_severity
 from miners.queue.memory_records import AnswerRecord, ItemRecord, LeaseRecord, Place, Stats
-from miners.queue.types import Answer, Counts, Finding, FindingKind, Item
+from miners.queue.types import Answer, Counts, Finding, FindingKind, Item, Judged
 
 
 class MemoryLedger:
@@ -24,11 +24,13 @@ class MemoryLedger:
         *,
         waiting_limit: int = 1_000_000,
         max_expiries: int = 20,
+        max_skips: int = 5,
         clock: Callable[[], float] = lambda: datetime.now(UTC).timestamp(),
     ) -> None:
         self._task = check_task(task)
         self._limit = waiting_limit
         self._max_expiries = max_expiries
+        self._max_skips = max_skips
         self._clock = clock
         self._lock = threading.RLock()
         self._items: dict[str, ItemRecord] = {}
@@ -100,6 +102,20 @@ class MemoryLedger:
         with self._lock:
             return [self._shown_item(self._items[item]) for item in self._labelled[offset : offset + count]]
 
+    def skipped(self, *, offset: int = 0, count: int = 200) -> list[Item]:
+        """Items that raters would not judge; see `Ledger`."""
+        with self._lock:
+            found = sorted((item for item in self._items.values() if item.skips), key=_by_skips, reverse=True)
+            return [self._shown_item(item) for item in found[offset : offset + count]]
+
+    def judged(self, rater: str, *, offset: int = 0, count: int = 200) -> Judged:
+        """Items that a rater has answered; see `Ledger`."""
+        check_name(rater, "rater")
+        with self._lock:
+            own = [self._items[answer.item] for answer in self._answers.values() if answer.rater == rater][::-1]
+            shown = tuple(self._shown_item(item) for item in own[offset : offset + count])
+            return Judged(total=len(own), items=shown)
+
     def plants(self) -> Iterator[Item]:
         """Items that drills planted, in order of arrival."""
         with self._lock:
@@ -162,3 +178,7 @@ class MemoryLedger:
             raise ValueError(f"item {shown.new.id} is no finding")
         severity = mean_severity([answer.body for answer in shown.answers])
         return Finding(kind=shown.finding, item=shown, severity=severity, at=moment(item.found_at))
+
+
+def _by_skips(item: ItemRecord) -> tuple[int, str]:
+    return len(item.skips), item.new.id

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from miners.queue.codec import moment
-from miners.queue.types import Answer, AnswerValue, FindingKind, Item, ItemState, NewAnswer, NewItem, Receipt
+from miners.queue.types import Answer, AnswerValue, FindingKind, Item, ItemState, NewAnswer, NewItem, Receipt, Skip
 
 Place: TypeAlias = tuple[float, int, str]
 """Where an item stands: negated priority, order of arrival, id; the smallest is served first."""
@@ -17,7 +17,8 @@ Place: TypeAlias = tuple[float, int, str]
 class ItemRecord:
     """An item; `answers` are ids in order of arrival, `place` is None while it is not waiting.
 
-    `told` is how many answers were behind its label when that was last noted as set.
+    `told` is how many answers were behind its label when that was last noted as set, `skipped` how many skips
+    came since the last answer.
     """
 
     new: NewItem
@@ -26,6 +27,8 @@ class ItemRecord:
     state: ItemState = "open"
     live: int = 0
     expiries: int = 0
+    skips: list[Skip] = field(default_factory=list)
+    skipped: int = 0
     answers: list[str] = field(default_factory=list)
     place: Place | None = None
     label: AnswerValue | None = None
@@ -42,6 +45,7 @@ class ItemRecord:
             live=self.live,
             enqueued_at=moment(self.at),
             answers=tuple(answers),
+            skips=tuple(self.skips),
             label=self.label,
             finding=self.finding,
         )

@@ -12,6 +12,7 @@ from miners.queue.types import (
     Finding,
     FindingKind,
     Item,
+    Judged,
     Lease,
     NewAnswer,
     NewItem,
@@ -41,11 +42,18 @@ class Queue(Protocol):
     def renew(self, lease_id: str, rater: str, *, seconds: float = 300.0) -> Lease:
         """Holds on for another `seconds` from now."""
 
-    def release(self, lease_id: str, rater: str, *, skip: bool = False) -> None:
-        """Gives the item back; with `skip` this rater is not offered it again. Repeating is harmless."""
+    def release(self, lease_id: str, rater: str, *, skip: bool = False, reason: str = "") -> None:
+        """Gives the item back; with `skip` this rater is not offered it again. Repeating is harmless.
+
+        A skip is noted on the item with its `reason`, the first of each rater. An item that has been skipped by so many
+        raters, with no answer in between, that it seems beyond judging is dead.
+        """
 
     def answer(self, lease_id: str, rater: str, body: NewAnswer) -> Receipt:
-        """Stores the answer durably. Same lease, same body: the same receipt; another body: AnswerConflictError."""
+        """Stores the answer durably. Same lease, same body: the same receipt; another body: AnswerConflictError.
+
+        Here and wherever a body comes in: InputError where its spans reach beyond the text.
+        """
 
     def record(self, item_id: str, rater: str, body: NewAnswer, *, answer_id: str) -> Receipt:
         """Stores durably an answer that was given elsewhere, by a rater who has not had the item here.
@@ -107,6 +115,12 @@ class Ledger(Protocol):
 
     def plants(self) -> Iterator[Item]:
         """Items that drills planted, in order of arrival."""
+
+    def skipped(self, *, offset: int = 0, count: int = 200) -> list[Item]:
+        """Items that raters would not judge, those that most of them skipped first."""
+
+    def judged(self, rater: str, *, offset: int = 0, count: int = 200) -> Judged:
+        """Items that a rater has answered, newest answer first."""
 
     def answers(self) -> Iterator[Answer]:
         """Every accepted answer in its current form, oldest first."""

@@ -19,6 +19,7 @@ from miners.queue.checks import (
     check_name,
     check_needed,
     check_priority,
+    check_reason,
     check_task,
     lease_ms,
     request_key,
@@ -33,6 +34,7 @@ from miners.queue.types import (
     Finding,
     FindingKind,
     Item,
+    Judged,
     Lease,
     NewAnswer,
     NewItem,
@@ -42,6 +44,8 @@ from miners.queue.types import (
 CHUNK = 256
 CHUNK_BYTES = 1_000_000
 PAGE = 200
+INDEXED_AT_ONCE = 5_000
+"""Answers that one script sorts by rater."""
 
 
 class RedisQueue:
@@ -52,15 +56,23 @@ class RedisQueue:
         task: name of the task; keys begin with "{hungjury:<task>}:", one cluster slot.
         waiting_limit: most items that may wait at once.
         max_expiries: an item whose leases ran out so often in a row, without an answer, is dead until `revive`.
+        max_skips: likewise one that so many raters skipped.
 
     Every method raises StoreUnavailableError when the server does not answer.
     """
 
     def __init__(
-        self, client: redis.Redis, task: str, *, waiting_limit: int = 1_000_000, max_expiries: int = 20
+        self,
+        client: redis.Redis,
+        task: str,
+        *,
+        waiting_limit: int = 1_000_000,
+        max_expiries: int = 20,
+        max_skips: int = 5,
     ) -> None:
         self._task = check_task(task)
         self._limit = waiting_limit
+        self._max_skips = max_skips
         self._scripts = Scripts(client, f"{{hungjury:{task}}}:", max_expiries=max_expiries)
 
     def enqueue(self, items: Sequence[NewItem], *, looked: int | None = None) -> list[EnqueueOutcome]:
@@ -108,14 +120,14 @@ class RedisQueue:
         reply = self._ask("renew", lease_id, rater, lease_ms(seconds))
         return codec.unpack_lease(reply, self._task)
 
-    def release(self, lease_id: str, rater: str, *, skip: bool = False) -> None:
+    def release(self, lease_id: str, rater: str, *, skip: bool = False, reason: str = "") -> None:
         """Gives the item back, as it stands in `Queue`; harmless for a lease that ran out.
 
         Raises:
             UnknownLeaseError, NotYoursError: no lease of this rater.
             AnswerConflictError: it is answered already.
         """
-        self._ask("release", lease_id, rater, int(skip))
+        self._ask("release", lease_id, rater, int(skip), check_reason(reason), self._max_skips)
 
     def answer(self, lease_id: str, rater: str, body: NewAnswer) -> Receipt:
         """Stores the answer; label and finding follow in the same write. The answer's id is its lease's id.
@@ -136,7 +148,7 @@ class RedisQueue:
         if code == Code.CONFLICT:
             refuse_record(item_id, rater)
         if code != Code.OK:
-            refuse(Code(code), answer_id)
+            refuse(Code(code), answer_id, *reply)
         return codec.unpack_receipt(reply)
 
     def amend(self, answer_id: str, rater: str, body: NewAnswer) -> Receipt:
@@ -218,6 +230,19 @@ class RedisQueue:
         return [
             codec.unpack_item(whole) for whole in self._read(self._scripts.ask("page", "", "labelled", offset, count))
         ]
+
+    def skipped(self, *, offset: int = 0, count: int = 200) -> list[Item]:
+        """Items that raters would not judge; see `Ledger`."""
+        ids = self._scripts.ask("page", "", "skipped", offset, count)
+        return [codec.unpack_item(whole) for whole in self._read(ids)]
+
+    def judged(self, rater: str, *, offset: int = 0, count: int = 200) -> Judged:
+        """Items that a rater has answered; see `Ledger`."""
+        check_name(rater, "rater")
+        behind = 1
+        while behind:
+            behind, total, *ids = self._scripts.ask("judged", "", rater, offset, count, INDEXED_AT_ONCE)
+        return Judged(total=total, items=tuple(codec.unpack_item(whole) for whole in self._read(ids)))
 
     def plants(self) -> Iterator[Item]:
         """Items that drills planted, in order of arrival, a page at a time."""

@@ -54,5 +54,5 @@ class Scripts:
         """Reply without its code; any code but OK is raised, naming `subject`."""
         code, *rest = self.call(verb, *args)
         if code != Code.OK:
-            refuse(Code(code), subject)
+            refuse(Code(code), subject, *rest)
         return rest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from ensemble.verdict import Verdict
 from miners.candidate import Provenance
@@ -66,18 +66,48 @@ class Lease(_Frozen):
     task: str
 
 
+class Span(_Frozen):
+    """Words of a text, by character: Unicode code points of the text from 0, `end` not included."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    start: int = Field(ge=0, le=100_000_000)
+    end: int = Field(ge=1, le=100_000_000)
+
+    @field_validator("end")
+    @classmethod
+    def _after_start(cls, end: int, info: ValidationInfo) -> int:
+        if end <= info.data.get("start", -1):
+            raise ValueError("must be greater than start")
+        return end
+
+
 class NewAnswer(_Frozen):
     """What a rater says.
 
     Attributes:
         severity: 0 (none) to 4 (fatal or maiming), only where given.
         seconds: time from lease to answer as the client measured it, only where given.
+        spans: the words of the text that show it, at most 100; kept in order, those that touch or overlap as one.
     """
 
     answer: AnswerValue
     severity: int | None = Field(default=None, ge=0, le=4)
     note: str | None = Field(default=None, max_length=2_000)
     seconds: float | None = Field(default=None, ge=0.0, le=86_400.0)
+    # Lists too where the rest is strict: JSON knows no tuples.
+    spans: tuple[Span, ...] = Field(default=(), max_length=100, strict=False)
+
+    @field_validator("spans")
+    @classmethod
+    def _in_order(cls, spans: tuple[Span, ...]) -> tuple[Span, ...]:
+        joined: list[Span] = []
+        for span in sorted(spans, key=lambda span: (span.start, span.end)):
+            if joined and span.start <= joined[-1].end:
+                joined[-1] = Span(start=joined[-1].start, end=max(joined[-1].end, span.end))
+            else:
+                joined.append(span)
+        return tuple(joined)
 
 
 class Receipt(_Frozen):
@@ -107,11 +137,20 @@ class Answer(_Frozen):
     history: tuple[dict[str, Any], ...] = ()
 
 
+class Skip(_Frozen):
+    """A rater would not judge the item and is not offered it again; `reason` is empty where none was given."""
+
+    rater: str
+    reason: str
+    at: datetime
+
+
 class Item(_Frozen):
     """A queued item with everything known of it (admins only).
 
     Attributes:
         live: leases held on it now.
+        skips: raters who would not judge it, in the order in which they said so.
         label: aggregated label once done.
         finding: "FN" or "FP" where the deployed member's decision was wrong.
     """
@@ -121,8 +160,16 @@ class Item(_Frozen):
     live: int
     enqueued_at: datetime
     answers: tuple[Answer, ...] = ()
+    skips: tuple[Skip, ...] = ()
     label: AnswerValue | None = None
     finding: FindingKind | None = None
+
+
+class Judged(_Frozen):
+    """A page of the items that one rater has answered, newest answer first, and how many there are in all."""
+
+    total: int
+    items: tuple[Item, ...]
 
 
 class Finding(_Frozen):

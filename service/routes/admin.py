@@ -18,6 +18,7 @@ from service.schemas import (
     OrderRequest,
     OrderResponse,
     QueueResponse,
+    SkipsResponse,
     SummaryResponse,
 )
 from service.services import Services, services
@@ -49,6 +50,18 @@ async def findings(
     """
     found = await run_in_threadpool(given.ledger.findings, kind=kind, offset=offset, count=count)
     return {"findings": found, "offset": offset, "count": len(found)}
+
+
+@router.get("/skips", response_model=SkipsResponse, summary="Items that raters would not judge")
+async def skips(
+    _: Administering,
+    given: Given,
+    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+    count: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Any:
+    """Those that most raters skipped first; `skips` says who and why, `state` is `dead` for those given up."""
+    found = await run_in_threadpool(given.ledger.skipped, offset=offset, count=count)
+    return {"items": found, "offset": offset, "count": len(found)}
 
 
 @router.get("/items/{item_id}", response_model=ItemResponse, summary="One item with its whole history")

@@ -62,8 +62,9 @@ async def renew(lease_id: Name, rater: Labelling, given: Given, body: RenewReque
 
 @router.post("/leases/{lease_id}/release", response_model=ReleaseResponse, summary="Give an item back")
 async def release(lease_id: Name, rater: Labelling, given: Given, body: ReleaseRequest | None = None) -> Any:
-    """The item returns at its old priority; repeating is harmless."""
-    await run_in_threadpool(given.queue.release, lease_id, rater.id, skip=bool(body and body.skip))
+    """The item returns at its old priority; repeating is harmless. One that many skip is put aside for admins."""
+    asked = body or ReleaseRequest()
+    await run_in_threadpool(given.queue.release, lease_id, rater.id, skip=asked.skip, reason=asked.reason)
     return {"released": True}
 
 

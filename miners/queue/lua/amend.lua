@@ -1,7 +1,9 @@
 -- Corrects an answer; the body it replaces goes into the history, label and finding follow.
 --
--- ARGV  max expiries, answer, rater, said, body (JSON), yes|no|unsure, severity or '', most corrections allowed
--- Returns {OK, answer, item, answers, needed, label or ''}, else {code}: UNKNOWN, NOT_YOURS, TOO_OFTEN.
+-- ARGV  max expiries, answer, rater, said, body (JSON), yes|no|unsure, severity or '', where its last span
+--       ends, most corrections allowed
+-- Returns {OK, answer, item, answers, needed, label or ''}, else {code}: UNKNOWN, NOT_YOURS, TOO_OFTEN, BEYOND (with the
+-- characters of the text).
 -- Repeated with what is said now, it changes nothing and returns the same receipt.
 
 local id, rater, said, body, value, severity = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
@@ -16,7 +18,9 @@ local item = old[1]
 if old[2] == said then
   return {OK, id, item, old[9], old[11] or call('HGET', P .. 'i:' .. item, 'need'), old[10]}
 end
-if tonumber(old[8]) >= tonumber(ARGV[8]) then return {TOO_OFTEN} end
+if tonumber(old[8]) >= tonumber(ARGV[9]) then return {TOO_OFTEN} end
+local far = beyond(item, ARGV[8])
+if far then return far end
 
 tally(item, old[4], old[5], -1)
 tally(item, value, severity, 1)

@@ -1,12 +1,13 @@
 -- Stores an answer, and with it the label and the finding, where it is the last one needed.
 --
--- ARGV  max expiries, lease, rater, said (JSON by which bodies are compared), body (JSON), yes|no|unsure, severity or ''
--- Returns {OK, answer, item, answers, needed, label or ''}, else {code}.
+-- ARGV  max expiries, lease, rater, said (JSON by which bodies are compared), body (JSON), yes|no|unsure, severity or '',
+--       where its last span ends
+-- Returns {OK, answer, item, answers, needed, label or ''}, else {code}, or {BEYOND, characters of the text}.
 -- Repeated with what was said first or is said now, it returns the receipt given then; anything else is a CONFLICT.
 
 local lease, rater, said, body, value, severity = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 
--- An answer shows that the item can be answered: the count of expiries starts anew, and a dead item lives.
+-- An answer shows that the item can be answered: the counts of expiries and skips start anew, and a dead item lives.
 local function close(id)
   local item = P .. 'i:' .. id
   local state = call('HGET', item, 'state')
@@ -16,6 +17,7 @@ local function close(id)
   local full = answers >= tonumber(call('HGET', item, 'need'))
   if full then call('HINCRBY', P .. 'stats', 'done', 1) end
   call('HSET', item, 'exp', 0, 'state', full and 'done' or 'open', 'ans', call('HGET', item, 'ans') .. lease .. ' ')
+  call('HDEL', item, 'skipped')
 end
 
 local code = answered(lease, rater)
@@ -23,6 +25,8 @@ if code == CONFLICT then return given_before(lease, said) end
 if code then return {code} end
 local id, why = held_item(lease, rater)
 if not id then return {why} end
+local far = beyond(id, ARGV[8])
+if far then return far end
 
 call('ZREM', P .. 'leases', lease)
 call('DEL', P .. 'l:' .. lease)

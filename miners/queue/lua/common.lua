@@ -5,7 +5,8 @@
 --
 --   i:<item>        HASH    new, rank, prio, neg (= -prio), slot, need, act, done, yes, no, unsure, sev_sum, sev_n, exp,
 --                           state, passed, at, ans (answer ids), label, told (answers behind the newest entry of
---                           labelled), finding, found_at, tok, outcome
+--                           labelled), finding, found_at, tok, outcome, skips ({rater, reason, at} as JSON, joined by
+--                           commas), skipped (how many skips since the last answer)
 --   ids             LIST    every item, in order of arrival
 --   ready           ZSET    slot -> -priority: open items with act + done < need. A slot is "<16-digit arrival>:<item>",
 --                           so that ZRANGE gives the highest priority first and ties in order of arrival, exactly
@@ -19,6 +20,9 @@
 --   labelled        LIST    item, each time that its label is set, changes or has an answer more behind it, oldest
 --                           first; without plants
 --   plants          LIST    items that drills planted, in order of arrival
+--   skipped         ZSET    item -> raters who ever skipped it
+--   by:<rater>      LIST    answers of a rater, oldest first, as far as `indexed` says; see judged.lua
+--   indexed         STRING  how many entries of log are in those lists
 --   found:<kind>    ZSET    item -> order of finding; kind is FN, FP or all
 --   raters          SET     everybody who ever held a lease
 --   stats           HASH    granted, released, expired, done, dead, recorded (answers given elsewhere)
@@ -32,7 +36,8 @@ local MAX_EXPIRIES = tonumber(ARGV[1])
 local WEEK_MS = 604800000
 local BEHIND_LIMIT = 1000
 
-local OK, UNKNOWN, NOT_YOURS, EXPIRED, RELEASED, CONFLICT, FULL, REUSED, TOO_OFTEN, MOVED = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+local OK, UNKNOWN, NOT_YOURS, EXPIRED, RELEASED, CONFLICT, FULL, REUSED, TOO_OFTEN, MOVED, BEYOND =
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 
 local call = redis.call
 

@@ -37,6 +37,14 @@ local function move_finding(id, old, new)
   call('HSET', P .. 'i:' .. id, 'finding', new, 'found_at', NOW)
 end
 
+-- The reply to spans that reach beyond the text of an item, else nil; `ends` is where the last of them ends.
+local function beyond(id, ends)
+  if ends == '0' then return nil end
+  local text = cjson.decode(call('HGET', P .. 'i:' .. id, 'new')).text
+  local _, length = string.gsub(text, '[^\128-\191]', '') -- bytes of UTF-8 that begin a code point
+  if tonumber(ends) > length then return {BEYOND, length} end
+end
+
 -- Brings label and finding up to date once there are answers enough; returns answers, needed and label ('' before).
 -- A label that was there before more answers were ordered goes on following them.
 local function settle(id)

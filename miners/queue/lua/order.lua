@@ -12,6 +12,7 @@ if old[1] == 'dead' then return {OK, 0} end
 if tonumber(old[2]) >= tonumber(ARGV[3]) then return {OK, 1} end
 if old[1] == 'done' then call('HINCRBY', P .. 'stats', 'done', -1) end
 call('HSET', item, 'need', ARGV[3], 'prio', ARGV[4], 'neg', ARGV[5], 'state', 'open', 'exp', 0)
+call('HDEL', item, 'skipped')
 call('HSETNX', item, 'told', call('HGET', item, 'done')) -- for labels set before this was kept
 if ARGV[6] ~= '' then call('HSET', item, 'rank', ARGV[6]) end
 place(id)

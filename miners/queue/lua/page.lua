@@ -1,6 +1,6 @@
 -- A page of item or answer ids out of one of the orderings.
 --
--- ARGV  max expiries, which (top, ids, plants, log, labelled, FN, FP, all), offset, count
+-- ARGV  max expiries, which (top, ids, plants, log, labelled, skipped, FN, FP, all), offset, count
 -- Returns {OK, id, ...}. `top` expires what is due first, as a claim would.
 
 local which, first = ARGV[2], tonumber(ARGV[3])
@@ -13,6 +13,8 @@ if which == 'top' then
   for i, slot in ipairs(found) do found[i] = item_of(slot) end
 elseif which == 'ids' or which == 'plants' or which == 'log' or which == 'labelled' then
   found = call('LRANGE', P .. which, first, last)
+elseif which == 'skipped' then
+  found = call('ZREVRANGE', P .. 'skipped', first, last)
 else
   found = call('ZREVRANGE', P .. 'found:' .. which, first, last)
 end

@@ -1,8 +1,9 @@
 -- Stores an answer that was given elsewhere, without a lease: for whoever has not had the item here.
 --
 -- ARGV  max expiries, answer, item, rater, said (JSON by which bodies are compared), body (JSON), yes|no|unsure,
---       severity or ''
--- Returns {OK, answer, item, answers, needed, label or ''}, else {code}: UNKNOWN (no such item), NOT_YOURS, CONFLICT.
+--       severity or '', where its last span ends
+-- Returns {OK, answer, item, answers, needed, label or ''}, else {code}: UNKNOWN (no such item), NOT_YOURS, CONFLICT,
+-- BEYOND (with the characters of the text).
 -- An item that has all its answers, or whose last ones are being given, takes it as one more.
 -- Repeated with what was said first or is said now, it returns the receipt given then; anything else is a CONFLICT.
 
@@ -14,6 +15,8 @@ if code == CONFLICT then return given_before(answer, said, id) end
 if code then return {code} end
 local old = call('HMGET', item, 'state', 'need', 'act', 'done', 'ans')
 if not old[1] then return {UNKNOWN} end
+local far = beyond(id, ARGV[9])
+if far then return far end
 if call('SADD', P .. 'seen:' .. rater, id) == 0 then return {CONFLICT} end
 call('SADD', P .. 'raters', rater)
 
@@ -25,4 +28,5 @@ call('HINCRBY', P .. 'stats', 'recorded', 1)
 call('HSETNX', item, 'told', old[4])
 call('HSET', item, 'need', need, 'done', given, 'exp', 0, 'state', given >= need and 'done' or 'open',
   'ans', old[5] .. answer .. ' ')
+call('HDEL', item, 'skipped')
 return keep(answer, id, rater, said, body, value, severity)

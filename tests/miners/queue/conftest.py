@@ -23,7 +23,7 @@ VERDICT = Verdict(
 )
 KNOWN_KEYS = re.compile(
     r"\{hungjury:[\w.-]+\}:(i:.+|ids|ready|leases|l:[0-9a-f]{32}-\d+|q:[0-9a-f]{32}|seen:.+|a:.+|log|labelled|plants"
-    r"|found:(FN|FP|all)|raters|stats|seq|deep|cursor|behind:.+)"
+    r"|skipped|by:.+|indexed|found:(FN|FP|all)|raters|stats|seq|deep|cursor|behind:.+)"
     r"|\{hungjury:[\w.-]+\}:traffic:(salt|windows|cleared|[ktns]:\d+)"
     r"|\{hungjury\}:(keys:(ids|k:[0-9a-f]{12})|campaigns:(names|c:.+|b:\d+:.+))"
 )

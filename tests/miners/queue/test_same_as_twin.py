@@ -8,12 +8,13 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from ensemble.errors import InputError
 from miners.errors import MinerError
 from miners.queue.connect import connect
 from miners.queue.memory import MemoryQueue
 from miners.queue.redis_queue import RedisQueue
 from miners.queue.scripts import source
-from miners.queue.types import NewAnswer
+from miners.queue.types import NewAnswer, Span
 
 RATERS = st.sampled_from(["ann", "bob", "cid"])
 BODIES = st.builds(
@@ -21,6 +22,7 @@ BODIES = st.builds(
     answer=st.sampled_from(["yes", "no", "unsure"]),
     severity=st.none() | st.integers(0, 4),
     note=st.none() | st.just("note"),
+    spans=st.sampled_from([(), (), (Span(start=0, end=4),), (Span(start=2, end=10),), (Span(start=8, end=11),)]),
 )
 PRIORITIES = st.sampled_from([-1.0, 0.0, 0.5, 0.5 + 2**-53, 1e300])
 REACHED: Counter[str] = Counter()
@@ -38,10 +40,10 @@ class Twins(RuleBasedStateMachine):
         self.client = connect(self.server.url)
         self.client.flushall()
         self.now = time.time()
-        self.redis = RedisQueue(self.client, "injury", max_expiries=2, waiting_limit=10)
+        self.redis = RedisQueue(self.client, "injury", max_expiries=2, max_skips=2, waiting_limit=10)
         if self.eager_cursors:
             self.use_cursors_at_once()
-        self.memory = MemoryQueue("injury", clock=lambda: self.now, max_expiries=2, waiting_limit=10)
+        self.memory = MemoryQueue("injury", clock=lambda: self.now, max_expiries=2, max_skips=2, waiting_limit=10)
         self.leases, self.requests = ["ghost"], 0
         start = [
             self.new_item(item_id, needed=need, deployed_passed=passed)
@@ -62,6 +64,10 @@ class Twins(RuleBasedStateMachine):
             REACHED["tie"] += any(
                 sorted(a.body.answer for a in item.answers) == ["no", "yes"] for item in self.memory.items()
             )
+            REACHED["spans"] += any(answer.body.spans for answer in self.memory.answers())
+            REACHED["skipped to death"] += any(
+                item.state == "dead" and len(item.skips) > 1 for item in self.memory.skipped()
+            )
             self.check_records(self.client, "{hungjury:injury}:")
             self.client.close()
 
@@ -74,7 +80,7 @@ class Twins(RuleBasedStateMachine):
     def outcome(call, queue):
         try:
             return call(queue)
-        except MinerError as error:
+        except (MinerError, InputError) as error:
             return type(error), str(error)
 
     @rule(
@@ -132,10 +138,21 @@ class Twins(RuleBasedStateMachine):
         self.both(lambda queue: queue.amend(lease, owner, body))
 
     @precondition(lambda self: len(self.leases) > 1)
-    @rule(data=st.data(), skip=st.booleans())
-    def release_own(self, data, skip):
+    @rule(
+        data=st.data(), skip=st.booleans(), reason=st.sampled_from(["", 'not "English" \\ \U0001f600', "distressing"])
+    )
+    def release_own(self, data, skip, reason):
         lease, owner = self.owned_lease(data)
-        self.both(lambda queue: queue.release(lease, owner, skip=skip))
+        self.both(lambda queue: queue.release(lease, owner, skip=skip, reason=reason))
+
+    @rule(really=st.sampled_from([True] + [False] * 7), reason=st.sampled_from(["", "in French"]))
+    def nobody_can(self, really, reason):
+        """One rater after another skips the best item, now and then."""
+        for rater in ("ann", "bob") if really else ():
+            before = len(self.leases)
+            self.lease(rater, 1, again=False)
+            for lease in self.leases[before:]:
+                self.both(lambda queue, lease=lease, who=rater: queue.release(lease, who, skip=True, reason=reason))
 
     @rule(data=st.data(), rater=RATERS, verb=st.sampled_from(["renew", "release"]))
     def touch(self, data, rater, verb):
@@ -183,6 +200,9 @@ class Twins(RuleBasedStateMachine):
         self.both(lambda queue: [timeless(answer.model_dump()) for answer in queue.answers()])
         self.both(lambda queue: [timeless(finding.model_dump()) for finding in queue.findings()])
         self.both(lambda queue: [item.new.id for item in queue.labelled(offset=1)])
+        self.both(lambda queue: [item.new.id for item in queue.skipped(offset=1)])
+        for rater in ("ann", "bob"):
+            self.both(lambda queue, rater=rater: timeless(queue.judged(rater, offset=1, count=3).model_dump()))
 
     def any_lease(self, data):
         return data.draw(st.sampled_from(self.leases))
@@ -222,4 +242,5 @@ def test_same_as_twin(server, new_item, check_records, eager):
         ),
     )
     print(f"runs that ended with each: {dict(REACHED)}")
-    assert min(REACHED[name] for name in ("done", "dead", "findings_fn", "findings_fp", "leases_expired", "tie")) > 0
+    wanted = ("done", "dead", "findings_fn", "findings_fp", "leases_expired", "tie", "spans", "skipped to death")
+    assert min(REACHED[name] for name in wanted) > 0
