@@ -35,6 +35,10 @@ class LeaseExpiredError(QueueError):
     """The lease ran out; its item went back at its old priority."""
 
 
+class UnknownKeyError(QueueError):
+    """No such API key, or none that is in use."""
+
+
 class NotYoursError(QueueError):
     """The lease or answer belongs to another rater."""
 

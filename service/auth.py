@@ -1,139 +1,163 @@
-"""Who is asking, and may they: bearer keys checked off the event loop."""
+"""What a request may do, as FastAPI dependencies: by key or by browser session, by role, scope and task."""
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import time
-from collections import OrderedDict
+import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
-import anyio
-import anyio.to_thread
 from fastapi import Depends, Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
-from miners.errors import QueueError
-from service.http_errors import ApiError, retry_later
-from service.services import KeyRecord, KeyStore, Role
+from miners.queue.scopes import Role
+from miners.queue.sessions import csrf_of
+from service.auditing import QUIET, acting
+from service.authenticator import Authenticator, unauthorised
+from service.callers import Callers
+from service.http_errors import ApiError
+from service.services import KeyRecord, Services, services
 
-CACHE_SECONDS = 5.0
-"""How long a verified key is believed; a revoked one works at most this much longer."""
-
-TRUST_SECONDS = 600.0
-"""How long a verified key is believed while the store is away: scoring needs no store, and nobody can revoke then."""
-
-CACHE_KEYS = 1_000
-CHECKS_AT_ONCE = 2
-CHECKS_WAITING = 64
-MAX_KEY_CHARS = 512
+CSRF_HEADER = "X-CSRF-Token"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 bearer = HTTPBearer(
     auto_error=False, scheme_name="key", description="An API key, made with `hungjury key create --role ROLE --name N`."
 )
+_cookie = APIKeyCookie(
+    name="hungjury_8000",
+    auto_error=False,
+    scheme_name="session",
+    description="What `POST /v1/session` sets; its name ends in the service's port, and begins with `__Host-` where "
+    f"the browser speaks https. Unsafe methods also need the header `{CSRF_HEADER}`.",
+)
+
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
+Cookie = Annotated[str | None, Security(_cookie)]
 
 
 @dataclass(frozen=True)
-class _Known:
-    """A key that was verified: when, and until when it is believed without asking again."""
+class Caller:
+    """Who sent a request: whose key it is, and the token of the session where it came by one."""
 
     record: KeyRecord
-    verified: float
-    until: float
+    token: str | None = None
 
 
-class Authenticator:
-    """Checks keys against the store; the slow hash runs in a thread and its success is remembered for seconds."""
-
-    def __init__(self, store: KeyStore, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._store, self._clock = store, clock
-        self._known: OrderedDict[bytes, _Known] = OrderedDict()
-        self._turns, self._waiting = anyio.Semaphore(CHECKS_AT_ONCE), 0
-        self._checks: dict[bytes, asyncio.Task[KeyRecord | None]] = {}
-
-    async def identify(self, key: str) -> KeyRecord | None:
-        """Whose key it is, or None.
-
-        Raises:
-            ApiError: 429 where too many keys are being checked.
-            QueueError: the store is away, and the key was not verified lately.
-        """
-        if len(key) > MAX_KEY_CHARS:
-            return None
-        digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
-        known, now = self._known.pop(digest, None), self._clock()
-        if known is None or now >= known.until:
-            known = await self._refreshed(key, digest, known, now)
-        if known is None:
-            return None
-        self._known[digest] = known
-        if len(self._known) > CACHE_KEYS:
-            self._known.popitem(last=False)
-        return known.record
-
-    async def _refreshed(self, key: str, digest: bytes, known: _Known | None, now: float) -> _Known | None:
-        try:
-            record = await self._checked_once(key, digest)
-        except QueueError:
-            if known is None or now >= known.verified + TRUST_SECONDS:
-                raise
-            return _Known(known.record, known.verified, self._clock() + CACHE_SECONDS)
-        return _Known(record, now, now + CACHE_SECONDS) if record is not None else None
-
-    async def _checked_once(self, key: str, digest: bytes) -> KeyRecord | None:
-        """Many requests with one key wait for one check; it goes on when one of them is given up."""
-        check = self._checks.get(digest)
-        if check is None:
-            check = self._checks[digest] = asyncio.create_task(self._check(key))
-            check.add_done_callback(lambda done: self._forget(digest, done))
-        return await asyncio.shield(check)
-
-    def _forget(self, digest: bytes, done: asyncio.Task[KeyRecord | None]) -> None:
-        del self._checks[digest]
-        if not done.cancelled():
-            done.exception()  # looked at, so that asyncio does not complain where every caller has gone
-
-    async def _check(self, key: str) -> KeyRecord | None:
-        if self._waiting >= CHECKS_WAITING:
-            raise retry_later(429, "too_many_keys", "too many keys are being checked; try again")
-        self._waiting += 1
-        try:
-            async with self._turns:
-                return await anyio.to_thread.run_sync(self._store.verify, key)
-        finally:
-            self._waiting -= 1
+def cookie_name(request: Request) -> str:
+    """Name of the session's cookie: by port, as cookies are not, so that two services on one machine do not mix."""
+    callers: Callers = request.app.state.callers
+    name = f"hungjury_{services(request).config.server.port}"
+    return f"__Host-{name}" if callers.secure(request) else name
 
 
-def require(*roles: Role) -> Callable[..., Awaitable[KeyRecord]]:
-    """A dependency that lets only these roles in, and admins always.
+async def by_key(request: Request, given: Bearer) -> Caller:
+    """The caller by a key alone.
 
-    The dependency raises ApiError: 401 without a good key, 403 with one of another role.
+    Raises:
+        ApiError: 401 without a good key, 429.
+    """
+    if given is None or not given.credentials:
+        raise unauthorised("missing_key", "send a key: Authorization: Bearer KEY")
+    authenticator: Authenticator = request.app.state.authenticator
+    callers: Callers = request.app.state.callers
+    record = await authenticator.identify(given.credentials, callers.address(request))
+    if record is None:
+        raise unauthorised("bad_key", "this key is not known here; make one with `hungjury key create`")
+    authenticator.count(record)
+    return Caller(record)
+
+
+async def by_session(request: Request, _: Cookie) -> Caller:
+    """The caller by a session alone.
+
+    Raises:
+        ApiError: 401 where there is none, or it is over; 403 where the request is not surely from our own page; 429.
+    """
+    token = request.cookies.get(cookie_name(request))
+    if not token:
+        raise unauthorised("no_session", "nobody is signed in here; sign in with a key: POST /v1/session")
+    authenticator: Authenticator = request.app.state.authenticator
+    record = await authenticator.resume(token)
+    if record is None:
+        raise unauthorised("session_over", "the session is over; sign in again")
+    if request.method not in SAFE:
+        check_origin(request)
+        sent = request.headers.get(CSRF_HEADER, "")
+        if not hmac.compare_digest(sent.encode(), csrf_of(token).encode()):
+            message = f"{CSRF_HEADER}: is missing, or of another session; GET /v1/session tells the right one"
+            raise ApiError(403, "bad_csrf_token", message, field=CSRF_HEADER)
+    authenticator.count(record)
+    return Caller(record, token)
+
+
+def check_origin(request: Request) -> None:
+    """Refuses what a page of another origin has sent.
+
+    Raises:
+        ApiError: 403.
+    """
+    callers: Callers = request.app.state.callers
+    if not callers.same_origin(request):
+        raise ApiError(403, "foreign_origin", "a page of another site sent this; nothing was done")
+
+
+async def caller(request: Request, given: Bearer, cookie: Cookie) -> Caller:
+    """The caller by key or, where no Authorization header came, by session."""
+    if "authorization" in request.headers or not request.cookies.get(cookie_name(request)):
+        return await by_key(request, given)
+    return await by_session(request, cookie)
+
+
+def require(*roles: Role, scope: str | None = None) -> Callable[..., Awaitable[KeyRecord]]:
+    """A dependency that lets only these roles in, and admins always; what only admins may do goes to the audit log.
+
+    Args:
+        roles: who may, beside admins.
+        scope: what a key with scopes must have among them; None = no such key may.
+
+    The dependency raises ApiError: 401 without a good key or session, 403 where it does not open this, 429.
     """
 
     async def check(
-        request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
+        request: Request, who: Annotated[Caller, Depends(caller)], given: Annotated[Services, Depends(services)]
     ) -> KeyRecord:
-        if given is None or not given.credentials:
-            raise _unauthorised("missing_key", "send a key: Authorization: Bearer KEY")
-        authenticator: Authenticator = request.app.state.authenticator
-        record = await authenticator.identify(given.credentials)
-        if record is None:
-            raise _unauthorised("bad_key", "this key is not known here; make one with `hungjury key create`")
+        record = who.record
         if record.role not in {*roles, "admin"}:
             needed = " or ".join(roles) or "admin"
             raise ApiError(403, "wrong_role", f"this key has the role {record.role}; this needs {needed}")
+        if record.scopes is not None and scope not in record.scopes:
+            needed = f"the scope {scope}" if scope else "a key without scopes"
+            raise ApiError(
+                403, "wrong_scope", f"this key has the scopes {', '.join(record.scopes)}; this needs {needed}"
+            )
+        if record.tasks is not None and given.task.name not in record.tasks:
+            message = f"this key is for {', '.join(record.tasks)}; the task served here is {given.task.name}"
+            raise ApiError(403, "wrong_task", message)
+        if not roles:
+            callers: Callers = request.app.state.callers
+            acting(request, record, callers.address(request), quiet=scope in QUIET and request.method in SAFE)
         return record
 
     return check
 
 
-def _unauthorised(code: str, message: str) -> ApiError:
-    return ApiError(401, code, message, headers={"WWW-Authenticate": "Bearer"})
+async def _any(who: Annotated[Caller, Depends(caller)]) -> KeyRecord:
+    return who.record
 
 
-Scoring: TypeAlias = Annotated[KeyRecord, Depends(require("score"))]
-Labelling: TypeAlias = Annotated[KeyRecord, Depends(require("label"))]
+AnyKey: TypeAlias = Annotated[KeyRecord, Depends(_any)]
+Scoring: TypeAlias = Annotated[KeyRecord, Depends(require("score", scope="texts:score"))]
+Labelling: TypeAlias = Annotated[KeyRecord, Depends(require("label", scope="items:label"))]
 Administering: TypeAlias = Annotated[KeyRecord, Depends(require())]
-Anyone: TypeAlias = Annotated[KeyRecord, Depends(require("score", "label"))]
+Anyone: TypeAlias = Annotated[KeyRecord, Depends(require("score", "label", scope="tasks:read"))]
+ReadingQueue: TypeAlias = Annotated[KeyRecord, Depends(require(scope="queue:read"))]
+ReadingItems: TypeAlias = Annotated[KeyRecord, Depends(require(scope="items:read"))]
+OrderingItems: TypeAlias = Annotated[KeyRecord, Depends(require(scope="items:order"))]
+ReadingFindings: TypeAlias = Annotated[KeyRecord, Depends(require(scope="findings:read"))]
+MarkingFindings: TypeAlias = Annotated[KeyRecord, Depends(require(scope="findings:mark"))]
+ReadingRaters: TypeAlias = Annotated[KeyRecord, Depends(require(scope="raters:read"))]
+ReadingMetrics: TypeAlias = Annotated[KeyRecord, Depends(require(scope="metrics:read"))]
+ReadingAudit: TypeAlias = Annotated[KeyRecord, Depends(require(scope="audit:read"))]
+ImportingData: TypeAlias = Annotated[KeyRecord, Depends(require(scope="data:import"))]
+ExportingData: TypeAlias = Annotated[KeyRecord, Depends(require(scope="data:export"))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,6 +57,38 @@ class ServerConfig(_Section):
     replicas: Count = 1
     num_cpus: float = Field(default=0.1, ge=0)
     profile: Literal["auto", "fast", "plain"] = "auto"
+
+
+class AccessConfig(_Section):
+    """Who may ask how much, and how long a browser stays signed in.
+
+    Each ingress replica counts on its own, so that r of them let through up to r times as much.
+
+    Attributes:
+        trusted_proxies: addresses or networks whose `X-Forwarded-For`, `-Proto` and `-Host` are believed: this
+            machine, for the service's own front, and whatever stands before it.
+        wrong_keys_per_minute: wrong keys from one address (IPv6: /64) after which unknown ones are not looked at.
+        score_requests_per_minute: of one key with that role; None = no limit. A key may have a limit of its own.
+        label_requests_per_minute: as above; nobody who reads what they answer comes near it.
+        admin_requests_per_minute: as above.
+        session_idle_seconds: a browser that asks for nothing for so long is signed out.
+        session_seconds: and after so long in any case.
+    """
+
+    trusted_proxies: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    wrong_keys_per_minute: Count = 20
+    score_requests_per_minute: Count | None = None
+    label_requests_per_minute: Count | None = 1200
+    admin_requests_per_minute: Count | None = None
+    session_idle_seconds: float = Field(default=7200, ge=1, le=31 * 86_400, allow_inf_nan=False)
+    session_seconds: float = Field(default=43_200, ge=1, le=31 * 86_400, allow_inf_nan=False)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for one in given:
+            ipaddress.ip_network(one)  # its ValueError says what is wrong
+        return given
 
 
 class GroupConfig(_Section):
@@ -229,6 +262,7 @@ class Config(_Section):
     """
 
     server: ServerConfig = ServerConfig()
+    access: AccessConfig = AccessConfig()
     task: str = Field(default=DEFAULT_TASK, min_length=1)
     panel: MemberSpecs = DEFAULT_MEMBERS
     members: dict[str, GroupConfig] = Field(default_factory=dict)

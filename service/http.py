@@ -18,12 +18,14 @@ from service import http_errors, live, traffic
 from service import metrics as m
 from service.admission import Admission
 from service.api_docs import router as docs
-from service.auth import Authenticator
+from service.auditing import Auditing
+from service.authenticator import Authenticator
+from service.callers import Callers
 from service.http_errors import ErrorBody
 from service.json_request import Guard
 from service.json_response import SafeJSONResponse
 from service.metrics import Metrics, publish_counts
-from service.routes import admin, health, label, me, pages, score, task
+from service.routes import admin, audit, health, label, me, pages, score, session, task
 from service.services import Services
 
 logger = logging.getLogger(__name__)
@@ -33,8 +35,8 @@ GAUGE_SECONDS = 5.0
 
 _ERRORS = {
     400: "not JSON",
-    401: "no key, or an unknown one",
-    403: "the key's role does not open this, or the lease or answer is another rater's",
+    401: "no key and no session, or one that is unknown or over",
+    403: "the key does not open this, the lease or answer is another rater's, or a page of another site asks",
     404: "no such thing",
     409: "it contradicts what is there: lease expired, answered otherwise",
     413: "too many or too long",
@@ -63,17 +65,20 @@ def build_api(services: Services, metrics: Metrics | None = None) -> FastAPI:
         strict_content_type=False,
     )
     api.state.services = services
-    api.state.authenticator = Authenticator(services.keys)
+    access = services.config.access
+    api.state.authenticator = Authenticator(services.keys, sessions=services.sessions, access=access)
+    api.state.callers = Callers(access.trusted_proxies)
     api.state.metrics = numbers
     api.state.admission = Admission(services.config.server, numbers)
     http_errors.install(api)
     errors: dict[int | str, dict[str, Any]] = {
         status: {"model": ErrorBody, "description": text} for status, text in _ERRORS.items()
     }
-    for routes in (score, label, me, admin, task):
+    for routes in (score, label, me, admin, audit, task, session):
         api.include_router(routes.router, responses=errors)
     for plain in (health.router, docs, pages.router):
         api.include_router(plain)
+    api.add_middleware(Auditing, log=services.audit)
     api.add_middleware(Guard, max_body_bytes=services.config.server.max_body_bytes)
     return api
 

@@ -8,9 +8,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ensemble.verdict import Verdict
+from miners.queue.audit import Entry
 from miners.queue.checks import MAX_REASON
+from miners.queue.scopes import Role
 from miners.queue.types import Counts, Finding, Item, Lease, NewAnswer
-from service.services import Role
 
 
 class _Request(BaseModel):
@@ -162,11 +163,32 @@ class TaskResponse(BaseModel):
 
 
 class MeResponse(BaseModel):
-    """Whose key this is."""
+    """Whose key this is; `scopes` and `tasks` are null where it opens all that its role does, for every task."""
 
     id: str
     name: str
     role: Role
+    scopes: list[str] | None = None
+    tasks: list[str] | None = None
+
+
+class SessionResponse(MeResponse):
+    """Who is signed in; `csrf_token` goes into the header `X-CSRF-Token` of every unsafe request."""
+
+    csrf_token: str
+
+
+class SessionEndResponse(BaseModel):
+    """The session is over."""
+
+    ended: bool
+
+
+class AuditResponse(BaseModel):
+    """Entries, oldest first; `next` goes into `after` for the following ones, and is null where there are none."""
+
+    entries: list[Entry]
+    next: str | None = None
 
 
 class HealthResponse(BaseModel):

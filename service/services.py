@@ -4,45 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
 from fastapi import Request
 
 from ensemble.tasks.task import Task
 from ensemble.verdict import Verdict
+from miners.queue.api_keys import Checked
+from miners.queue.audit import AuditLog, MemoryAuditLog
+from miners.queue.key_records import ApiKey
 from miners.queue.protocol import Ledger, Queue
+from miners.queue.sessions import MemorySessionRecords, SessionStore
 from service.config import Config
 from service.live import Live
 from service.metrics import Recorder
 from service.traffic import TrafficSampler
 
-Role = Literal["score", "label", "admin"]
+KeyRecord = ApiKey
+"""Whose key it is; its id is also the identity of the rater who uses it."""
 
 ScoreTexts = Callable[[Sequence[tuple[str, str]], Sequence[str | None]], Awaitable[list[Verdict]]]
 """(text, context) pairs and the callers' ids to verdicts, in order; MemberUnavailableError where there are none."""
 
 
-class KeyRecord(Protocol):
-    """Whose key it is."""
-
-    @property
-    def id(self) -> str:
-        """The key's id; also the identity of the rater who uses it."""
-
-    @property
-    def role(self) -> Role:
-        """What it opens; admin opens everything."""
-
-    @property
-    def name(self) -> str:
-        """For people."""
-
-
 class KeyStore(Protocol):
     """Knows the API keys by their hashes."""
 
-    def verify(self, key: str) -> KeyRecord | None:
-        """Whose key it is, or None; slow on purpose."""
+    def check(self, key: str) -> Checked:
+        """Whose key it is, or why it is refused; slow on purpose."""
+
+    def find(self, key_id: str, serial: int) -> ApiKey | None:
+        """The key of that id as known by one of its secrets; None where it or the secret is not in use any more."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +46,8 @@ class Services:
         recorder: what `GET /v1/metrics/summary` shows.
         live: the measures on labelled texts; None where nobody keeps them.
         traffic: samples what is scored over HTTP; None where that is switched off.
+        sessions: browsers that are signed in; by default in memory.
+        audit: what admins did; by default in memory.
     """
 
     score: ScoreTexts
@@ -66,6 +60,8 @@ class Services:
     recorder: Recorder = field(default_factory=Recorder)
     live: Live | None = None
     traffic: TrafficSampler | None = None
+    sessions: SessionStore = field(default_factory=lambda: SessionStore(MemorySessionRecords()))
+    audit: AuditLog = field(default_factory=MemoryAuditLog)
 
 
 def services(request: Request) -> Services:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from datetime import timedelta
 from typing import Any, Self
 
 import redis
@@ -14,10 +15,12 @@ from redis.retry import Retry
 from ensemble.errors import InputError
 from miners.errors import StoreRefusedError
 from miners.queue.api_keys import KeyStore, RedisKeyRecords
+from miners.queue.audit import RedisAuditLog
 from miners.queue.campaigns import RedisCampaigns
 from miners.queue.guard import guarded
 from miners.queue.redis_queue import RedisQueue
 from miners.queue.redis_traffic import RedisTraffic
+from miners.queue.sessions import IDLE, LONGEST, RedisSessionRecords, SessionStore
 from miners.queue.traffic import Limits
 
 MINIMUM_VERSION = (7, 2)
@@ -120,6 +123,7 @@ class Store:
     def __init__(self, url: str, *, timeout: float = 5.0) -> None:
         self.client = connect(url, timeout=timeout)
         self.keys = KeyStore(RedisKeyRecords(self.client))
+        self.audit = RedisAuditLog(self.client)
         self.campaigns = RedisCampaigns(self.client)
         self._queues: dict[str, RedisQueue] = {}
         self._lock = threading.Lock()
@@ -136,6 +140,10 @@ class Store:
     def traffic(self, task: str, limits: Limits | None = None) -> RedisTraffic:
         """The sample of a task's live traffic; the limits matter to whoever adds to it."""
         return RedisTraffic(self.client, task, limits)
+
+    def sessions(self, *, idle: timedelta = IDLE, longest: timedelta = LONGEST) -> SessionStore:
+        """Browser sessions that may be idle, and last in all, for so long."""
+        return SessionStore(RedisSessionRecords(self.client), idle=idle, longest=longest)
 
     def ping(self) -> None:
         """Returns if the server answers; else StoreUnavailableError or StoreRefusedError."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,6 +22,7 @@ from ensemble.scorer import Member
 from ensemble.tasks.task import load_task
 from ensemble.verdict import Verdict
 from miners.queue.connect import Store
+from miners.queue.sessions import SessionStore
 from service import metrics as m
 from service.cascading import gate_of
 from service.config import Config
@@ -90,10 +92,17 @@ class IngressReplica:
             config=self._config,
             groups_answered=lambda: {group.name: group.answered for group in self._panel.groups},
             recorder=self._recorder,
+            sessions=self._sessions(),
+            audit=self._store.audit,
             live=live,
             traffic=self._sampler(task.name) if sampling.enabled else None,
         )
         return build_api(services, self._metrics)
+
+    def _sessions(self) -> SessionStore:
+        access = self._config.access
+        idle, longest = access.session_idle_seconds, access.session_seconds
+        return self._store.sessions(idle=timedelta(seconds=idle), longest=timedelta(seconds=longest))
 
     def _sampler(self, task: str) -> TrafficSampler:
         limits = limits_of(self._config.mining.live_traffic)

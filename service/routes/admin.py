@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from miners.adjudicated import LiveIndependence
 from miners.queue.types import FindingKind
 from miners.raters import RaterReport, rater_report
-from service.auth import Administering
+from service.auditing import showed
+from service.auth import OrderingItems, ReadingFindings, ReadingItems, ReadingMetrics, ReadingQueue, ReadingRaters
 from service.http_errors import ApiError
 from service.schemas import (
     FindingsResponse,
@@ -29,16 +30,19 @@ Given = Annotated[Services, Depends(services)]
 
 
 @router.get("/queue", response_model=QueueResponse, summary="The queue in numbers, and its top")
-async def queue(_: Administering, given: Given, top: Annotated[int, Query(ge=0, le=1000)] = 0) -> Any:
+async def queue(request: Request, _: ReadingQueue, given: Given, top: Annotated[int, Query(ge=0, le=1000)] = 0) -> Any:
     """Counts; with `top`, also the items that would be served next to a new rater."""
     counts = await run_in_threadpool(given.ledger.counts)
     items = await run_in_threadpool(given.ledger.top, top) if top else []
+    if items:
+        showed(request, len(items))
     return {**counts.model_dump(), "top": items}
 
 
 @router.get("/findings", response_model=FindingsResponse, summary="Items on which the deployed member is wrong")
 async def findings(
-    _: Administering,
+    request: Request,
+    _: ReadingFindings,
     given: Given,
     kind: FindingKind | None = None,
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
@@ -49,23 +53,26 @@ async def findings(
     How the members differed is in `item.new.verdict.kinds`, for example `judge-against-activations`.
     """
     found = await run_in_threadpool(given.ledger.findings, kind=kind, offset=offset, count=count)
+    showed(request, len(found))
     return {"findings": found, "offset": offset, "count": len(found)}
 
 
 @router.get("/skips", response_model=SkipsResponse, summary="Items that raters would not judge")
 async def skips(
-    _: Administering,
+    request: Request,
+    _: ReadingItems,
     given: Given,
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
     count: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Any:
     """Those that most raters skipped first; `skips` says who and why, `state` is `dead` for those given up."""
     found = await run_in_threadpool(given.ledger.skipped, offset=offset, count=count)
+    showed(request, len(found))
     return {"items": found, "offset": offset, "count": len(found)}
 
 
 @router.get("/items/{item_id}", response_model=ItemResponse, summary="One item with its whole history")
-async def item(item_id: Annotated[str, Path(min_length=1, max_length=128)], _: Administering, given: Given) -> Any:
+async def item(item_id: Annotated[str, Path(min_length=1, max_length=128)], _: ReadingItems, given: Given) -> Any:
     """Verdict, provenance, answers and their corrections."""
     found = await run_in_threadpool(given.ledger.item, item_id)
     return {**found.model_dump(), "item_id": item_id}
@@ -73,7 +80,7 @@ async def item(item_id: Annotated[str, Path(min_length=1, max_length=128)], _: A
 
 @router.post("/items/{item_id}/order", response_model=OrderResponse, summary="Order further answers to an item")
 async def order(
-    item_id: Annotated[str, Path(min_length=1, max_length=128)], _: Administering, given: Given, body: OrderRequest
+    item_id: Annotated[str, Path(min_length=1, max_length=128)], _: OrderingItems, given: Given, body: OrderRequest
 ) -> Any:
     """The item is served again, to others than those who have answered it, until it has `needed` answers.
 
@@ -86,7 +93,7 @@ async def order(
 
 
 @router.get("/raters", response_model=RaterReport, summary="How reliable the raters are")
-async def raters(_: Administering, given: Given) -> Any:
+async def raters(_: ReadingRaters, given: Given) -> Any:
     """Sensitivity and specificity of each rater with intervals, agreement, and reasons to look at somebody's answers.
 
     Told from the newest 200,000 answers by Dawid and Skene's model; raters are named by the ids of their keys. Takes
@@ -98,7 +105,7 @@ async def raters(_: Administering, given: Given) -> Any:
 @router.get(
     "/independence", response_model=LiveIndependence, summary="How independent the members are, on labelled texts"
 )
-async def independence(_: Administering, given: Given) -> Any:
+async def independence(_: ReadingMetrics, given: Given) -> Any:
     """Correlation of errors, double faults, effective votes, what each member alone catches, capture.
 
     Over the labelled texts as they are (`unweighted`), and as an estimate for all texts that campaigns scored, each
@@ -112,6 +119,6 @@ async def independence(_: Administering, given: Given) -> Any:
 
 
 @router.get("/metrics/summary", response_model=SummaryResponse, summary="Numbers for a person")
-async def summary(_: Administering, given: Given) -> Any:
+async def summary(_: ReadingMetrics, given: Given) -> Any:
     """What this replica has counted since it started, and the queue as it is now."""
     return {**given.recorder.snapshot(), "queue": await run_in_threadpool(given.ledger.counts)}

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 
-from service.auth import Anyone
+from service.auth import AnyKey, Anyone
 from service.http_errors import ApiError
 from service.schemas import MeResponse, TaskResponse
 from service.services import Services, services
@@ -30,6 +30,6 @@ async def task(name: str, _: Anyone, given: Annotated[Services, Depends(services
 
 
 @router.get("/me", response_model=MeResponse, summary="Whose key this is")
-async def me(caller: Anyone) -> Any:
-    """Id, name and role of the key that was sent."""
-    return {"id": caller.id, "name": caller.name, "role": caller.role}
+async def me(who: AnyKey) -> Any:
+    """Id, name and role of the key that was sent, and what it opens of that."""
+    return who.model_dump(include={"id", "name", "role", "scopes", "tasks"})

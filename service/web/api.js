@@ -28,19 +28,43 @@ export class ApiError extends Error {
     return [404, 409, 410].includes(this.status) || this.code === "not_yours";
   }
 
-  /** The key is unknown, revoked or of another role. */
+  /** Nobody is signed in, or somebody who may not do this. */
   get denied() {
     return this.status === 401 || (this.status === 403 && !this.gone);
   }
 }
 
-/** A client that acts for one API key. */
+/**
+ * A client that acts for whoever is signed in. The browser keeps the session's cookie, which no script can read; the
+ * CSRF token says that it is this page that asks, and for whom: after somebody else signed in it is refused.
+ */
 export class Api {
-  #key;
+  #csrf;
+  #under = new Set();
 
-  /** @param {string} key visible ASCII only, which is all that a header can carry. */
-  constructor(key) {
-    this.#key = key;
+  /** @param {string} csrf of the session */
+  constructor(csrf = "") {
+    this.#csrf = csrf;
+  }
+
+  /**
+   * Opens a session in this browser.
+   * @param {string} key visible ASCII only, which is all that a header can carry.
+   * @returns {Promise<{id: string, name: string, role: string, scopes: string[]|null, csrf_token: string}>}
+   */
+  static signIn(key) {
+    return new Api().#send("POST", "v1/session", undefined, { headers: { Authorization: `Bearer ${key}` } });
+  }
+
+  /** Who is signed in here already; as `signIn`, and a 401 where nobody is. */
+  static whoIsThere() {
+    return new Api().#send("GET", "v1/session");
+  }
+
+  /** Ends the session, once what is under way has been answered. */
+  async signOut() {
+    await Promise.allSettled(this.#under);
+    return this.#send("DELETE", "v1/session");
   }
 
   me() {
@@ -83,15 +107,24 @@ export class Api {
     return this.#send("PATCH", `v1/answers/${encodeURIComponent(id)}`, body, { leaving });
   }
 
-  async #send(method, path, body, { leaving = false, headers = {} } = {}) {
+  #send(method, path, body, how = {}) {
+    const reply = this.#ask(method, path, body, how);
+    this.#under.add(reply);
+    const done = () => this.#under.delete(reply);
+    reply.then(done, done);
+    return reply;
+  }
+
+  async #ask(method, path, body, { leaving = false, headers = {} }) {
     const request = {
       method,
-      headers: { Authorization: `Bearer ${this.#key}`, Accept: "application/json", ...headers },
+      headers: { Accept: "application/json", ...headers },
       cache: "no-store",
-      credentials: "omit",
+      credentials: "same-origin",
       keepalive: leaving,
       signal: leaving ? undefined : AbortSignal.timeout(TIMEOUT_MS),
     };
+    if (method !== "GET" && this.#csrf) request.headers["X-CSRF-Token"] = this.#csrf;
     if (body !== undefined) {
       request.body = JSON.stringify(body);
       request.headers["Content-Type"] = "application/json";

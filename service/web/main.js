@@ -4,6 +4,7 @@ import { Api, ApiError } from "./api.js";
 import { Guideline } from "./guideline.js";
 import { listen } from "./keys.js";
 import { Labeler } from "./labeler.js";
+import { persist, Waker } from "./retry.js";
 import { Session } from "./session.js";
 import { View } from "./view.js";
 import { unwelcome } from "./wording.js";
@@ -16,26 +17,31 @@ const guideline = new Guideline();
 const form = document.getElementById("signin-form");
 const field = document.getElementById("key");
 const shortcuts = document.getElementById("shortcuts");
+const resuming = new AbortController();
 let labeler = null;
 
-/** Whose key it is; an ApiError where it is nobody's or may not label. */
-async function recognise(key) {
+/** Opens a session for a key; an ApiError where it is nobody's or may not label. */
+async function open(key) {
   // A header cannot carry anything else, and no key holds anything else.
   if (!/^[\x21-\x7e]+$/.test(key)) throw new ApiError(401, "not_a_key", "not a key");
-  const me = await new Api(key).me();
-  if (!ROLES.includes(me.role)) throw new ApiError(403, "role", "another role");
-  return me;
+  const me = await Api.signIn(key);
+  if (mayLabel(me)) return me;
+  await new Api(me.csrf_token).signOut().catch(() => {});
+  throw new ApiError(403, "role", "another role");
+}
+
+function mayLabel({ role, scopes }) {
+  return ROLES.includes(role) && (scopes?.includes("items:label") ?? true);
 }
 
 async function signIn(key) {
   const button = form.querySelector("button");
   button.disabled = true;
+  resuming.abort();
   try {
-    const me = await recognise(key);
-    session.key = key;
+    const me = await open(key);
     field.value = "";
-    labeler = new Labeler({ api: new Api(key), rater: me.id, view, session, guideline, onDenied: (error) => signOut(unwelcome(error)) });
-    await labeler.start();
+    await begin(me);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     view.askForKey(unwelcome(error));
@@ -44,11 +50,35 @@ async function signIn(key) {
   }
 }
 
+/** Goes on for whoever is signed in already; where the service cannot be reached it is asked again. */
+async function resume({ signal }) {
+  try {
+    const how = { waker: new Waker(signal), signal, onWait: (error) => view.askForKey(unwelcome(error)) };
+    const me = await persist(() => Api.whoIsThere(), how);
+    if (signal.aborted) return;
+    if (!mayLabel(me)) throw new ApiError(403, "role", "another role");
+    await begin(me);
+  } catch (error) {
+    if (signal.aborted) return;
+    if (!(error instanceof ApiError)) throw error;
+    view.askForKey(error.code === "no_session" ? "" : unwelcome(error));
+  }
+}
+
+function begin(me) {
+  const onDenied = (error) => signOut(unwelcome(error));
+  labeler = new Labeler({ api: new Api(me.csrf_token), rater: me.id, view, session, guideline, onDenied });
+  return labeler.start();
+}
+
+/** Ends the work here; without a message, because the rater wants it, and then the session as well. */
 function signOut(message = "") {
+  const api = labeler?.api;
   labeler?.stop();
   labeler = null;
   session.signOut();
   view.askForKey(message);
+  if (!message) api?.signOut().catch(() => {});
 }
 
 /** Keys and buttons that concern the page; all others concern the text. */
@@ -90,9 +120,6 @@ window.addEventListener("pageshow", (event) => {
 });
 listen(act, () => shortcuts.checked);
 
-if (session.key) {
-  field.value = session.key;
-  signIn(session.key);
-} else {
-  view.askForKey();
-}
+view.state = "loading";
+view.section(null);
+resume(resuming);

@@ -1,6 +1,5 @@
-/** What this tab remembers until it closes: the key, the count, and an answer on its way. Never anything else. */
+/** What this tab remembers until it closes: the count, and an answer on its way. Never anything else, and never a key. */
 
-const KEY = "hungjury.key";
 const COUNTS = "hungjury.counts";
 const PENDING = "hungjury.pending";
 
@@ -8,14 +7,6 @@ const PENDING = "hungjury.pending";
 /** @typedef {{kind: "answer"|"amend"|"skip", id: string, body: object, rater: string}} Pending */
 
 export class Session {
-  get key() {
-    return sessionStorage.getItem(KEY);
-  }
-
-  set key(key) {
-    sessionStorage.setItem(KEY, key);
-  }
-
   /** @returns {{answered: number, skipped: number}} */
   get counts() {
     return { answered: 0, skipped: 0, ...load(COUNTS) };
@@ -38,9 +29,8 @@ export class Session {
     else sessionStorage.removeItem(PENDING);
   }
 
-  /** Forgets the key, and the count with it; an answer on its way stays for when its rater is back. */
+  /** Forgets the count; an answer on its way stays for when its rater is back. */
   signOut() {
-    sessionStorage.removeItem(KEY);
     sessionStorage.removeItem(COUNTS);
   }
 }

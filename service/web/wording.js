@@ -41,9 +41,18 @@ export function delayed(error, seconds, unsent) {
   return `${what}${why} next try in ${Math.max(1, Math.round(seconds))} s.`;
 }
 
-/** Why signing in failed. */
+const OVER = {
+  session_over: "You have been signed out: the session was over, or the key was revoked. Sign in again; an answer that was not sent yet is kept.",
+  key_expired: "The time of this key is over. Ask whoever runs the service for a new one.",
+  bad_csrf_token: "Somebody signed in or out in another tab of this browser. Sign in again; an answer that was not sent yet is kept.",
+};
+
+/** Why signing in failed, or is needed again. */
 export function unwelcome(error) {
+  if (OVER[error.code]) return OVER[error.code];
+  if (error.code === "no_session") return OVER.session_over;
   if (error.status === 401) return "This key is not known here. Check that you pasted all of it, and that it was not revoked.";
+  if (["wrong_task", "wrong_scope", "foreign_origin"].includes(error.code)) return `Not possible: ${error.message}.`;
   if (error.denied) return "This key may not label. Ask for one with the role “label”.";
   if (error.status === 0) return "The service cannot be reached. Check the connection and try again.";
   return `Signing in failed: ${error.message}`;

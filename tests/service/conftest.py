@@ -118,8 +118,9 @@ def make_world(keyring):
     """Builds a world with settings of the test's choice."""
     clients = []
 
-    def make(*, traffic=None, **settings):
-        keys, tokens = keyring
+    def make(*, traffic=None, keys=None, **settings):
+        ring, tokens = keyring
+        keys = keys or ring
         rule, clock = Rule(), Clock()
         queue = MemoryQueue("injury", clock=clock)
         services = Services(

@@ -2,14 +2,16 @@
 
 import asyncio
 import threading
-from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 from fastapi import HTTPException
 
 from miners.errors import StoreUnavailableError
-from service import auth
-from service.auth import Authenticator
+from miners.queue.api_keys import Checked, Refusal
+from miners.queue.key_records import ApiKey
+from service import authenticator as auth
+from service.authenticator import Authenticator
 
 ROUTES = [
     ("POST", "/v1/score", "score"),
@@ -22,6 +24,7 @@ ROUTES = [
     ("GET", "/v1/findings", "admin"),
     ("GET", "/v1/items/x", "admin"),
     ("GET", "/v1/metrics/summary", "admin"),
+    ("GET", "/v1/audit", "admin"),
 ]
 
 
@@ -46,13 +49,7 @@ def test_bad_key_is_refused_before_the_body_is_judged(world):
     assert answer.status_code == 401
 
 
-@dataclass
-class Holder:
-    """Whose key it is."""
-
-    id: str = "1"
-    role: str = "score"
-    name: str = "n"
+HOLDER = ApiKey(id="1", role="score", name="n", created_at=datetime(2026, 1, 1, tzinfo=UTC))
 
 
 class SlowStore:
@@ -61,12 +58,12 @@ class SlowStore:
     def __init__(self):
         self.asked, self.go, self.away = 0, threading.Event(), False
 
-    def verify(self, key):
+    def check(self, key):
         self.asked += 1
         self.go.wait(10)
         if self.away:
             raise StoreUnavailableError("away")
-        return Holder() if key == "good" else None
+        return Checked(key=HOLDER) if key == "good" else Checked(refusal=Refusal.unknown)
 
 
 def test_a_verified_key_is_believed_for_seconds_and_no_longer():

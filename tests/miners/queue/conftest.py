@@ -26,6 +26,7 @@ KNOWN_KEYS = re.compile(
     r"|skipped|by:.+|indexed|found:(FN|FP|all)|raters|stats|seq|deep|cursor|behind:.+)"
     r"|\{hungjury:[\w.-]+\}:traffic:(salt|windows|cleared|[ktns]:\d+)"
     r"|\{hungjury\}:(keys:(ids|k:[0-9a-f]{12})|campaigns:(names|c:.+|b:\d+:.+))"
+    r"|\{hungjury\}:(sessions:(s:[0-9a-f]{64}|k:[\w-]+)|audit:(log|t:[0-9a-f]{32}))"
 )
 
 
@@ -121,7 +122,7 @@ def check_keys(client):
     for key in client.keys("*"):
         assert KNOWN_KEYS.fullmatch(key), f"unknown key {key}"
         given_back = ":l:" in key and client.hget(key, "state") != "live"
-        if ":q:" in key or given_back or re.search(":traffic:[ktns]:", key):
+        if ":q:" in key or given_back or re.search(":traffic:[ktns]:|:sessions:|:audit:t:", key):
             assert client.pttl(key) > 0, f"{key} never goes away"
         else:
             assert client.pttl(key) == -1, f"{key} goes away"

@@ -15,7 +15,9 @@ from ensemble.verdict import MemberScore, Verdict
 from miners.candidate import Provenance
 from miners.queue.api_keys import KeyStore, MemoryKeyRecords
 from miners.queue.memory import MemoryQueue
+from miners.queue.sessions import SessionStore
 from miners.queue.types import NewItem
+from service.authenticator import Authenticator
 from service.config import validate_config
 from service.http import build_api
 from service.services import Services
@@ -72,6 +74,13 @@ class Live:
     clock: Clock
     keys: KeyStore
     tokens: dict[str, str]
+    sessions: SessionStore
+    authenticator: Authenticator
+
+    def end_session(self, token):
+        """Ends a browser's session as its time does, and lets the seconds pass in which it would still be believed."""
+        self.sessions.end(token)
+        self.authenticator.forget(token)
 
     def add(self, *texts, **more):
         """Queues texts, the first one first."""
@@ -106,12 +115,14 @@ def live(ring):
         config=validate_config({}),
         groups_answered=lambda: {"words": True},
     )
+    api = build_api(services)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(build_api(services), log_level="warning", ws="none"))
+        server = uvicorn.Server(uvicorn.Config(api, log_level="warning", ws="none"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            yield Live(f"http://127.0.0.1:{listener.getsockname()[1]}", queue, clock, keys, tokens)
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            yield Live(url, queue, clock, keys, tokens, services.sessions, api.state.authenticator)
         finally:
             server.should_exit = True
             thread.join(timeout=20)

@@ -120,15 +120,20 @@ def test_a_wrong_key_can_be_followed_by_the_right_one(desk, live):
     desk.shows("She fell off the roof.")
 
 
-def test_the_key_stays_in_the_tab(desk, live):
-    """The key is in the tab's session storage and the Authorization header, and in no address, cookie or page."""
+def test_the_key_is_sent_once_and_kept_nowhere(desk, live):
+    """The key is in one request's header; after it a cookie that no script can read, also over a reload."""
     live.add("She fell off the roof.")
     desk.open().shows("She fell off the roof.")
     key = live.tokens["label"]
     assert [each.url for each in desk.requests if key in each.url or "#" in each.url or "?" in each.url] == []
-    assert desk.page.context.cookies() == []
-    assert desk.page.evaluate("localStorage.length") == 0
-    assert key not in desk.page.content()
+    bearing = [each.url for each in desk.requests if key in str(each.all_headers())]
+    assert bearing == [f"{live.url}/v1/session"]
+    (cookie,) = desk.page.context.cookies()
+    assert (cookie["httpOnly"], cookie["sameSite"], cookie["secure"], cookie["expires"]) == (True, "Strict", False, -1)
+    kept = "JSON.stringify({...sessionStorage, ...localStorage, cookie: document.cookie})"
+    for secret in (key, cookie["value"]):
+        assert secret not in desk.page.evaluate(kept)
+        assert secret not in desk.page.content()
     assert desk.page.input_value("#key") == ""
     desk.page.reload()
     desk.shows("She fell off the roof.")

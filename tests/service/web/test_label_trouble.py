@@ -157,16 +157,56 @@ def test_closing_the_page_gives_the_text_back(make_desk, live, wait_until):
     assert live.queue.counts().leases_released == 1
 
 
-def test_signing_out_gives_the_text_back_and_forgets_the_key(desk, live, wait_until):
-    """After signing out nothing of the key is left in the tab, and the text is free."""
+def test_signing_out_gives_the_text_back_and_ends_the_session(desk, live, wait_until):
+    """After signing out the text is free, and neither a reload nor the old cookie opens anything."""
     live.add(FALL)
     desk.open().shows(FALL)
+    (cookie,) = desk.page.context.cookies()
     desk.page.click("#signout")
     desk.wait("signin")
-    wait_until(lambda: live.queue.counts().leased == 0)
-    assert live.tokens["label"] not in desk.page.evaluate("JSON.stringify({...sessionStorage, ...localStorage})")
+    wait_until(lambda: desk.page.context.cookies() == [])
+    assert live.queue.counts().leased == 0
     assert desk.page.input_value("#key") == ""
     expect(desk.page.locator("#work")).to_be_hidden()
+    desk.page.context.add_cookies([cookie])
+    desk.page.reload()
+    expect(desk.page.get_by_role("alert")).to_contain_text("signed out")
+
+
+def test_a_session_that_ends_in_mid_work_costs_no_answer(desk, live):
+    """The answer that comes after the end is kept, the page asks for a key, and then sends it and goes on."""
+    live.add(FALL, RAGE)
+    desk.open().shows(FALL)
+    (cookie,) = desk.page.context.cookies()
+    live.end_session(cookie["value"])
+    desk.press("y", "3")
+    expect(desk.page.get_by_role("alert")).to_contain_text("signed out")
+    assert live.said() == {}
+    desk.sign_in(live.tokens["label"])
+    desk.shows(RAGE)
+    assert live.said() == {FALL: ("yes", 3)}
+
+
+def test_another_rater_in_another_tab_does_not_answer_in_this_ones_name(desk, live):
+    """Tabs share the cookie: when somebody else signs in, the first tab notices, and no answer changes its rater."""
+    live.add(FALL, RAGE)
+    desk.open().shows(FALL)
+    other = desk.page.context.new_page()
+    other.goto(f"{live.url}/label")
+    other.wait_for_selector("main[data-state=asking]")
+    other.click("#signout")
+    other.wait_for_selector("main[data-state=signin]")
+    other.fill("#key", live.tokens["admin"])
+    other.keyboard.press("Enter")
+    other.wait_for_selector("main[data-state=asking]")
+    desk.press("n")
+    expect(desk.page.get_by_role("alert")).to_contain_text("another tab")
+    assert live.said() == {}
+    desk.sign_in(live.tokens["label"])
+    desk.wait("asking")
+    assert live.said() == {FALL: ("no", None)}
+    (answer,) = live.queue.answers()
+    assert answer.rater == live.keys.verify(live.tokens["label"]).id
 
 
 def test_a_revoked_key_ends_the_work_but_not_the_answer(desk, live):
