@@ -26,28 +26,28 @@ _BATCH_ROWS = 256
 _BUFFER_BYTES = 1 << 20
 
 
-def read_parquet(stream: IO[bytes], *, random_access: bool) -> Iterator[Found]:
+def read_parquet(stream: IO[bytes], *, random_access: bool, required: str = "text") -> Iterator[Found]:
     """Rows of a Parquet file; `line` is the number of the row. Without `random_access` a copy is made on disk.
 
     Raises:
-        InputError: not a Parquet file, or without a `text` column.
+        InputError: not a Parquet file, or without a column of the `required` name.
     """
     import pyarrow.parquet as pq
 
     with _searchable(stream, random_access=random_access) as file, _readable("Parquet"):
         # Without these two a whole group of rows, which may be the whole file, is read at once.
         table = pq.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False)
-        yield from _records(table.schema_arrow, table.iter_batches(batch_size=_BATCH_ROWS, use_threads=False))
+        yield from _records(table.schema_arrow, table.iter_batches(batch_size=_BATCH_ROWS, use_threads=False), required)
 
 
-def read_arrow(stream: IO[bytes], *, random_access: bool) -> Iterator[Found]:
+def read_arrow(stream: IO[bytes], *, random_access: bool, required: str = "text") -> Iterator[Found]:
     """Rows of an Arrow file or stream, as `datasets` keeps them; `line` is the number of the row.
 
     One batch of the file at a time is in memory; `datasets` writes a thousand rows a batch. The file is read and not
     mapped, for a mapped one that another program shortens ends this process.
 
     Raises:
-        InputError: not an Arrow file, or without a `text` column.
+        InputError: not an Arrow file, or without a column of the `required` name.
     """
     import pyarrow as pa
 
@@ -60,10 +60,10 @@ def read_arrow(stream: IO[bytes], *, random_access: bool) -> Iterator[Found]:
             if magic == ARROW_MAGIC:
                 indexed = pa.ipc.open_file(source)
                 batches = (indexed.get_batch(i) for i in range(indexed.num_record_batches))
-                yield from _records(indexed.schema, batches)
+                yield from _records(indexed.schema, batches, required)
             else:
                 running = pa.ipc.open_stream(source)
-                yield from _records(running.schema, running)
+                yield from _records(running.schema, running, required)
 
 
 @contextmanager
@@ -76,9 +76,9 @@ def _readable(kind: str) -> Iterator[None]:
         raise InputError(f"is no readable {kind} file: {next(iter(str(error).splitlines()), 'damaged')}") from None
 
 
-def _records(schema: Any, batches: Iterable[Any]) -> Iterator[Found]:
-    if "text" not in schema.names:
-        raise InputError(f"has no column 'text', only {', '.join(map(repr, schema.names[:10])) or 'none'}")
+def _records(schema: Any, batches: Iterable[Any], required: str) -> Iterator[Found]:
+    if required not in schema.names:
+        raise InputError(f"has no column {required!r}, only {', '.join(map(repr, schema.names[:10])) or 'none'}")
     classes, number = _classes(schema), 0
     for batch in batches:
         for start in range(0, batch.num_rows, _BATCH_ROWS):

@@ -120,13 +120,14 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"is not valid JSON: {name} is no JSON number")
 
 
-def read_csv(stream: IO[bytes]) -> Iterator[Found]:
-    """Records of a CSV file with a header row that has a `text` column.
+def read_csv(stream: IO[bytes], *, required: str = "text") -> Iterator[Found]:
+    """Records of a CSV file with a header row that has a column of the `required` name.
 
     Raises:
         InputError: no such header.
     """
     lines = _Lines(stream)
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE_BYTES))  # of the process; `_Lines` has the real limit
     reader = csv.reader(lines, strict=True)
     header: list[str] | None = None
     while True:
@@ -140,17 +141,17 @@ def read_csv(stream: IO[bytes]) -> Iterator[Found]:
         if cells is None:
             return
         if header is None:
-            header = _csv_header(cells, problem)
+            header = _csv_header(cells, problem, required)
         elif problem or any(cell.strip() for cell in cells):
             yield _csv_record(header, cells, start, problem)
 
 
-def _csv_header(cells: list[str], problem: str | None) -> list[str]:
+def _csv_header(cells: list[str], problem: str | None, required: str) -> list[str]:
     names = [cell.strip() for cell in cells]
     if problem:
         raise InputError(f"its header cannot be read: {problem}")
-    if "text" not in names:
-        raise InputError(f"has no column 'text', only {', '.join(map(repr, names[:10])) or 'an empty line'}")
+    if required not in names:
+        raise InputError(f"has no column {required!r}, only {', '.join(map(repr, names[:10])) or 'an empty line'}")
     if len(set(names)) < len(names):
         raise InputError("has two columns of one name")
     return names

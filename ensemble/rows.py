@@ -33,7 +33,9 @@ __all__ = [
     "checked",
     "find_files",
     "look_at",
+    "opened",
     "read_files",
+    "read_records",
     "read_rows",
     "sniff",
 ]
@@ -55,15 +57,35 @@ def read_rows(source: Source, *, format: Format | None = None, skip: int = 0) ->
     Raises:
         InputError: missing, unreadable, a folder (see `read_files`), a truncated archive, or no file of its format.
     """
-    name = "<stdin>" if source == "-" else str(source)
+    name = _name(source)
+    for index, found in enumerate(read_records(source, format=format)):
+        if index >= skip:
+            yield checked(found, name)
+
+
+def read_records(
+    source: Source,
+    *,
+    format: Format | None = None,  # noqa: A002 (the word for it)
+    required: str = "text",
+) -> Iterator[Found]:
+    """What stands in one file, in file order, before anybody has asked whether it is a row.
+
+    Args:
+        source: path, or "-" for standard input.
+        format: see `read_rows`.
+        required: the column that a table must have.
+
+    Raises:
+        InputError: see `read_rows`.
+    """
+    name = _name(source)
     try:
         with _opened(source) as (stream, random_access):
             head = stream.peek(_PEEK_BYTES)
             chosen = format or format_of(name) or sniff(head)
             _check_head(head, chosen)
-            for index, found in enumerate(_read(stream, chosen, random_access=random_access)):
-                if index >= skip:
-                    yield checked(found, name)
+            yield from _read(stream, chosen, random_access=random_access, required=required)
     except InputError as error:
         raise InputError(f"{name} {error}", field=error.field) from None
     except EOFError:
@@ -72,6 +94,17 @@ def read_rows(source: Source, *, format: Format | None = None, skip: int = 0) ->
         raise InputError(f"{name} is a damaged gzip archive: {error}") from None
     except OSError as error:
         raise InputError(f"{name} cannot be read: {error.strerror or error}") from None
+
+
+@contextmanager
+def opened(source: Source) -> Iterator[io.BufferedReader]:
+    """The decompressed bytes of a file, or of standard input, which is left open."""
+    with _opened(source) as (stream, _):
+        yield stream
+
+
+def _name(source: Source) -> str:
+    return "<stdin>" if source == "-" else str(source)
 
 
 def sniff(head: bytes) -> Format:
@@ -157,13 +190,13 @@ def _check_head(head: bytes, chosen: Format) -> None:
         raise InputError("holds one JSON array; write one object a line instead (`jq -c '.[]' FILE`)")
 
 
-def _read(stream: IO[bytes], chosen: Format, *, random_access: bool) -> Iterator[Found]:
+def _read(stream: IO[bytes], chosen: Format, *, random_access: bool, required: str) -> Iterator[Found]:
     if chosen == "parquet":
-        return read_parquet(stream, random_access=random_access)
+        return read_parquet(stream, random_access=random_access, required=required)
     if chosen == "arrow":
-        return read_arrow(stream, random_access=random_access)
+        return read_arrow(stream, random_access=random_access, required=required)
     if chosen == "csv":
-        return read_csv(stream)
+        return read_csv(stream, required=required)
     return read_lines(stream, parse_json if chosen == "jsonl" else parse_text)
 
 

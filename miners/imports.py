@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,8 +23,12 @@ from miners.queue.types import NewAnswer, NewItem
 ANSWERS = "answers"
 """Field of a row that holds answers by rater: {"ann": "yes", "bob": {"answer": "no", "severity": 0, "note": "..."}}."""
 
+RATER = "rater"
+"""Field of a row that names who gave its label; several rows of one text are the answers of several raters."""
+
 _LABELS = {0: "no", 1: "yes"}
 _MOST_RATERS = 100
+_REFUSALS: dict[type[Exception], str] = {UnknownItemError: "missing", InputError: "unread"}
 
 
 @dataclass(frozen=True)
@@ -34,65 +38,81 @@ class GivenAnswer:
     Attributes:
         item_id: identity of the text.
         answer_id: the same for the same answer, so that importing twice is harmless.
+        where: file and line, for messages.
     """
 
     item_id: str
     rater: str
     body: NewAnswer
     answer_id: str
+    where: str = field(default="", compare=False)
 
 
 def answers_of(row: Row, rater: str) -> list[GivenAnswer]:
-    """What a row says: its `answers` by rater, else its label as the answer of `rater`; nothing where it has neither.
+    """What a row says: its `answers` by rater, else its label as the answer of its own `rater`, or of the one named.
+
+    Nothing where it has neither.
 
     Raises:
         InputError: an answer is none; the message names rater and limit.
     """
     given = row.meta.get(ANSWERS)
     if given is None:
-        given = {} if row.label is None else {rater: _LABELS[row.label]}
+        own = row.meta.get(RATER)
+        given = {} if row.label is None else {str(own) if own not in (None, "") else rater: _LABELS[row.label]}
     if not isinstance(given, Mapping):
         raise InputError('must be an object such as {"ann": "yes"}', field=ANSWERS)
     if len(given) > _MOST_RATERS:
         raise InputError(f"has {len(given):,} answers; the limit is {_MOST_RATERS}", field=ANSWERS)
-    item = row.as_text().id
+    item, where = row.as_text().id, f"{row.file}:{row.line}"
     return [
-        GivenAnswer(item, str(who), _body(said, str(who)), _answer_id(item, str(who))) for who, said in given.items()
+        GivenAnswer(item, str(who), _body(said, str(who)), answer_id_of(item, str(who)), where)
+        for who, said in given.items()
     ]
 
 
-def exported(record: Mapping[str, Any]) -> tuple[NewItem, list[GivenAnswer]]:
-    """An item as `export` writes it, and the answers to it.
+def exported(record: Mapping[str, Any]) -> tuple[NewItem | None, list[GivenAnswer]]:
+    """An item or finding as `export` writes it, and the answers to it; or an exported answer alone, without its item.
 
     Raises:
         InputError: it is none.
     """
     try:
+        record = record.get("item", record)
+        if "new" not in record and "item_id" in record:
+            return None, [_given(record, str(record["item_id"]))]
         item = NewItem.model_validate(record["new"])
-        answers = [
-            GivenAnswer(item.id, str(one["rater"]), NewAnswer.model_validate(one["body"]), str(one["answer_id"]))
-            for one in record.get("answers", [])
-        ]
-    except (ValidationError, KeyError, TypeError) as error:
-        raise InputError(f"is no item as `hungjury export` writes it: {_first_line(error)}") from error
-    return item, answers
+        return item, [_given(one, item.id) for one in record.get("answers", [])]
+    except (ValidationError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"is no item as `hungjury export` writes it: {first_line(error)}") from error
 
 
-def record_all(queue: Queue, answers: Iterable[GivenAnswer]) -> Counter[str]:
+def _given(one: Mapping[str, Any], item_id: str) -> GivenAnswer:
+    return GivenAnswer(item_id, str(one["rater"]), NewAnswer.model_validate(one["body"]), str(one["answer_id"]))
+
+
+def record_all(
+    queue: Queue, answers: Iterable[GivenAnswer], *, refused: Callable[[GivenAnswer, str], None] | None = None
+) -> Counter[str]:
     """Records answers, and counts them.
+
+    Args:
+        queue: takes them.
+        answers: given elsewhere.
+        refused: told of each answer that is not taken, and why.
 
     Returns:
         How many are "recorded" now, perhaps by an earlier import, how many in "conflict" with what the rater did here,
-        and how many to texts that are "missing".
+        how many to texts that are "missing", and how many "unread", which do not fit their texts.
     """
     found: Counter[str] = Counter()
     for one in answers:
         try:
             queue.record(one.item_id, one.rater, one.body, answer_id=one.answer_id)
-        except (AnswerConflictError, NotYoursError):
-            found["conflict"] += 1
-        except UnknownItemError:
-            found["missing"] += 1
+        except (AnswerConflictError, NotYoursError, UnknownItemError, InputError) as error:
+            found[_REFUSALS.get(type(error), "conflict")] += 1
+            if refused is not None:
+                refused(one, str(error))
         else:
             found["recorded"] += 1
     return found
@@ -102,17 +122,17 @@ def _body(said: object, rater: str) -> NewAnswer:
     try:
         return NewAnswer.model_validate(said if isinstance(said, Mapping) else {"answer": said})
     except ValidationError as error:
-        raise InputError(f"of {rater!r}: {_first_line(error)}", field=ANSWERS) from error
+        raise InputError(f"of {rater!r}: {first_line(error)}", field=ANSWERS) from error
 
 
-def _first_line(error: Exception) -> str:
-    """What pydantic found first, without its address."""
+def first_line(error: Exception) -> str:
+    """What pydantic found first, without its address; other errors by kind and text."""
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
     return f"{type(error).__name__}: {error}"
 
 
-def _answer_id(item: str, rater: str) -> str:
-    """32 hex digits of BLAKE2b over both."""
+def answer_id_of(item: str, rater: str) -> str:
+    """The name of a rater's answer to an item that was given elsewhere: 32 hex digits of BLAKE2b over both."""
     return hashlib.blake2b(f"{item}\0{rater}".encode(), digest_size=16).hexdigest()

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from ensemble.tasks.task import Task
     from miners.queue.redis_queue import RedisQueue
     from miners.queue.types import Item
 
@@ -33,6 +34,17 @@ class What(StrEnum):
     answers = "answers"
     findings = "findings"
     plants = "plants"
+
+
+class To(StrEnum):
+    """Formats that are written, see `miners.exchange.writing.Target`."""
+
+    jsonl = "jsonl"
+    csv = "csv"
+    parquet = "parquet"
+    label_studio = "label-studio"
+    argilla = "argilla"
+    hf = "hf"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -119,15 +131,50 @@ def answers(count: Count = 20, as_json: Json = False) -> None:
 
 def export(
     what: Annotated[What, typer.Argument(help="Items carry verdict, provenance, q and their answers.")] = What.items,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here.", metavar="FILE")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "--out", "-o", help="Write here.", metavar="FILE|DIR")
+    ] = None,
+    target: Annotated[
+        To | None, typer.Option("--format", help="Default: csv or parquet if --out ends so, else jsonl.")
+    ] = None,
 ) -> None:
-    """Write items, answers or findings as JSONL, with where they came from and how likely they were selected.
+    """Write items, answers or findings, with where they came from and how likely they were selected.
+
+    Every format carries all of it, and `hungjury import` takes each back. CSV, Parquet and hf, a folder of Parquet
+    files that Hugging Face `datasets` loads, are tables with a column a field; label-studio and argilla are tasks and
+    records with the verdict as predictions and the answers as annotations; beside them lies a labeling configuration
+    (.labeling.xml) or the data set's settings (.settings.json). A cell of a CSV file that a spreadsheet would compute
+    begins with an apostrophe.
 
     What drills planted, and answers to it, are left out, so that nobody trains on it; `plants` writes those alone.
     """
-    with open_queue() as found, opened(output) as stream:
-        written = sum(_write(stream, record) for record in _records(found, what))
+    from miners.exchange.writing import companion, target_of, write, write_text
+
+    chosen = target_of(target.value if target is not None else None, output)
+    with open_queue() as found:
+        records = _records(found, what)
+        if output is None:
+            with opened(None) as stream:
+                written = write_text(records, _kind(what), chosen, stream)
+        else:
+            written = write(records, _kind(what), chosen, output, _task())
     say(f"{written:,} {what.value} written")
+    if output is not None and (beside := companion(chosen, output)) is not None:
+        say(f"{beside} is for the project that they go into")
+
+
+def _kind(what: What) -> type[BaseModel]:
+    from miners.queue.types import Answer, Finding, Item
+
+    kinds: dict[What, type[BaseModel]] = {What.answers: Answer, What.findings: Finding}
+    return kinds.get(what, Item)
+
+
+def _task() -> Task:
+    from ensemble.tasks.task import load_task
+    from service.runtime_state import require_running
+
+    return load_task(require_running().task)
 
 
 def _records(found: RedisQueue, what: What) -> Iterable[BaseModel]:
@@ -146,8 +193,3 @@ def _findings(found: RedisQueue) -> Iterator[BaseModel]:
     while page := found.findings(offset=offset, count=PAGE):
         yield from page
         offset += len(page)
-
-
-def _write(stream: IO[str], record: BaseModel) -> int:
-    stream.write(record.model_dump_json() + "\n")
-    return 1

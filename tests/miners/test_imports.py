@@ -79,6 +79,24 @@ def test_what_cannot_be_recorded_is_counted(new_item_of):
     assert found == {"conflict": 1, "missing": 1}
 
 
+def test_an_answer_that_does_not_fit_its_text_is_counted_and_named(new_item_of):
+    """Spans that reach beyond the text; the answers after it are recorded."""
+    queue = MemoryQueue("injury")
+    queue.enqueue([new_item_of("He fell on the stair.")])
+    far = {"ann": {"answer": "yes", "spans": [{"start": 0, "end": 99}]}, "bob": "yes"}
+    told = []
+    found = record_all(queue, answers_of(row(answers=far), "import"), refused=lambda one, why: told.append((one, why)))
+    assert found == {"unread": 1, "recorded": 1}
+    ((one, why),) = told
+    assert (one.rater, one.where, "reach beyond the text" in why) == ("ann", "rows.jsonl:3", True)
+
+
+def test_a_row_may_say_whose_label_it_is():
+    """Several rows of one text are the answers of several raters."""
+    (found,) = answers_of(row(label=1, rater="zoe"), "import")
+    assert (found.rater, found.body.answer) == ("zoe", "yes")
+
+
 @pytest.mark.parametrize("record", [{"new": {"id": "a"}}, {"text": "no item"}, {"new": None}])
 def test_what_is_no_item_is_refused(record):
     """The message says what is wrong with it."""

@@ -71,3 +71,97 @@ def test_a_missing_file_is_bad_input(hungjury, tmp_path):
     told = hungjury("import", tmp_path / "nowhere.jsonl")
     assert told.code == 2
     assert "nowhere.jsonl" in told.err
+
+
+FORMATS = {
+    "jsonl": "items.jsonl",
+    "csv": "items.csv",
+    "parquet": "items.parquet",
+    "label-studio": "tasks.json",
+    "argilla": "records.json",
+    "hf": "folder",
+}
+
+
+@pytest.mark.parametrize(("form", "name"), FORMATS.items())
+def test_every_format_goes_out_and_comes_back(hungjury, store, tmp_path, form, name):
+    """What is here already is not changed by it, and every answer is known again."""
+    queue = store.queue("injury")
+    queue.enqueue([item(1, "=one"), item(2, "<b>two</b>"), item(3, "th\u202eree")])
+    answered(queue, "ann", "yes")
+    answered(queue, "bob", "no")
+    before = list(queue.items())
+    assert hungjury("export", "items", "--format", form, "--out", tmp_path / name).code == 0
+    for _ in range(2):
+        told = hungjury("import", tmp_path / name)
+        assert (told.code, told.out) == (0, "3 texts read, 2 answers recorded\n")
+    assert list(queue.items()) == before
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("name", ["out.csv", "out.parquet", "out.json"])
+def test_an_empty_queue_is_exported_too(hungjury, tmp_path, name):
+    """A table has its header; there is nothing to import from it."""
+    assert hungjury("export", "items", "--out", tmp_path / name).code == 0
+    assert (tmp_path / name).exists()
+    assert hungjury("import", tmp_path / name, "--format", "label-studio").code in (1, 2)
+
+
+@pytest.mark.usefixtures("store")
+def test_what_is_no_text_needs_a_file(hungjury):
+    """Parquet to standard output is bad usage; so is a format that is none."""
+    told = hungjury("export", "items", "--format", "parquet")
+    assert (told.code, "--out" in told.err) == (2, True)
+    assert hungjury("export", "items", "--format", "xlsx").code == 2
+
+
+def test_answers_of_others_come_back_as_theirs_and_conflicts_are_named(hungjury, store, tmp_path):
+    """Whoever answered here otherwise keeps the answer given here; the line says who, and how to mend it."""
+    queue = store.queue("injury")
+    queue.enqueue([item(1, "one", needed=3)])
+    answered(queue, "ann", "yes")
+    path, raters = tmp_path / "tasks.json", tmp_path / "raters.json"
+    hungjury("export", "items", "--format", "label-studio", "--out", path)
+    tasks = json.loads(path.read_text(encoding="utf-8"))
+    said = {"from_name": "answer", "to_name": "text", "type": "choices", "value": {"choices": ["no"]}}
+    tasks[0]["annotations"] += [
+        {"id": 1, "completed_by": {"id": 4, "email": "ann@example.org"}, "result": [said]},
+        {"id": 2, "completed_by": {"id": 5, "email": "bob@example.org"}, "result": [said]},
+    ]
+    path.write_text(json.dumps(tasks), encoding="utf-8")
+    raters.write_text('{"ann@example.org": "ann"}', encoding="utf-8")
+    for _ in range(2):
+        told = hungjury("import", path, "--raters", raters)
+        assert told.code == 0
+        assert "2 answers recorded, 1 left out" in told.out
+        assert f"{path}:1: ann has answered" in told.err
+    (found,) = queue.items()
+    assert {one.rater: one.body.answer for one in found.answers} == {"ann": "yes", "bob@example.org": "no"}
+
+
+def test_an_item_named_by_its_id_alone_must_have_its_text(hungjury, store, tmp_path):
+    """A forged id brings no answer to another text."""
+    queue = store.queue("injury")
+    queue.enqueue([item(1, "one")])
+    (here,) = queue.items()
+    said = {"from_name": "answer", "to_name": "text", "type": "choices", "value": {"choices": ["yes"]}}
+    tasks = [
+        {"data": {"text": text, "hungjury_item": here.new.id}, "annotations": [{"completed_by": by, "result": [said]}]}
+        for by, text in enumerate(("two", "one"))
+    ]
+    path = tmp_path / "tasks.json"
+    path.write_text(json.dumps(tasks), encoding="utf-8")
+    told = hungjury("import", path)
+    assert "1 texts read, 1 answers recorded, 1 bad rows skipped" in told.out
+    assert [one.rater for one in queue.item(here.new.id).answers] == ["label-studio:1"]
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("text", ["nonsense", "[]", '{"ann": 3}'])
+def test_a_bad_list_of_raters_is_bad_input(hungjury, tmp_path, text):
+    """Exit 2, with the file's name."""
+    path, raters = tmp_path / "tasks.json", tmp_path / "raters.json"
+    path.write_text("[]", encoding="utf-8")
+    raters.write_text(text, encoding="utf-8")
+    told = hungjury("import", path, "--raters", raters)
+    assert (told.code, "raters.json" in told.err) == (2, True)
