@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from ensemble.errors import InputError
+from ensemble.labels.settings import LabelSettings, Ordering
 from ensemble.members.specs import DEFAULT_MEMBERS, MemberSpecs
 from ensemble.tasks.task import DEFAULT_TASK
 from ensemble.text import MAX_TEXT_CHARS
@@ -173,6 +174,24 @@ class QueueConfig(_Section):
     waiting_limit: Count = 1_000_000
 
 
+class LabelsConfig(_Section):
+    """How answers become labels.
+
+    Attributes:
+        by: "model" weighs answers by how reliable their raters are, a little after the majority's label is set;
+            "majority" leaves it at that, a tie being yes.
+        order: when one more answer is ordered for a labelled text: "split" where answers differ and another one could
+            change the label, "worth" wherever that is worth its cost, "never".
+        pause_seconds: between two looks at new answers.
+        model: what is assumed of raters, and what errors and answers cost.
+    """
+
+    by: Literal["model", "majority"] = "model"
+    order: Ordering = "split"
+    pause_seconds: Seconds = 5.0
+    model: LabelSettings = LabelSettings()
+
+
 class LiveTrafficConfig(_Section):
     """Keeping a random sample of the texts that are scored over HTTP, so that campaigns can mine them.
 
@@ -268,6 +287,7 @@ class Config(_Section):
     members: dict[str, GroupConfig] = Field(default_factory=dict)
     cascade: CascadeConfig = CascadeConfig()
     queue: QueueConfig = QueueConfig()
+    labels: LabelsConfig = LabelsConfig()
     mining: MiningConfig = MiningConfig()
     ray: RayConfig = RayConfig()
     redis: RedisConfig = RedisConfig()

@@ -14,7 +14,7 @@ import anyio.to_thread
 from fastapi import FastAPI
 
 from miners.errors import QueueError
-from service import http_errors, live, traffic
+from service import http_errors, labelling, live, traffic
 from service import metrics as m
 from service.admission import Admission
 from service.api_docs import router as docs
@@ -88,6 +88,9 @@ async def _publishing(services: Services, metrics: Metrics) -> AsyncIterator[Non
     watchers = [asyncio.create_task(_publish(services, metrics))]
     if services.live is not None:
         watchers.append(asyncio.create_task(live.keep(services.live, metrics)))
+    if services.labelling is not None:
+        pause = services.config.labels.pause_seconds
+        watchers.append(asyncio.create_task(labelling.keep(services.labelling, metrics, pause)))
     if services.traffic is not None:
         watchers.append(asyncio.create_task(traffic.keep(services.traffic)))
     try:

@@ -125,6 +125,8 @@ TRAFFIC_PROBABILITY = Metric(
     "hungjury_traffic_probability", "gauge", "Probability with which a text of the window in progress is kept."
 )
 QUEUE_UP = Metric("hungjury_queue_up", "gauge", "1 where the queue's store answers, 0 where not.")
+LABELS_TURNED = Metric("hungjury_labels_turned", "counter", "Labels that the answer model turned.")
+ANSWERS_ORDERED = Metric("hungjury_answers_ordered", "counter", "Answers ordered where one more could turn a label.")
 LIVE_ITEMS = Metric("hungjury_live_items", "gauge", "Labelled texts, by whether measures use them.", ("use",))
 LIVE_MISSES = Metric("hungjury_live_misses", "gauge", "Labelled texts that the deployed member missed.", ("weights",))
 LIVE_N_EFF = Metric("hungjury_live_n_eff", "gauge", "Effective votes, by errors on labelled texts.", ("weights",))
@@ -180,6 +182,8 @@ ALL: Final = (
     TRAFFIC_DROPPED,
     TRAFFIC_KEPT,
     TRAFFIC_PROBABILITY,
+    LABELS_TURNED,
+    ANSWERS_ORDERED,
     LIVE_ITEMS,
     LIVE_MISSES,
     LIVE_N_EFF,

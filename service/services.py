@@ -10,6 +10,7 @@ from fastapi import Request
 
 from ensemble.tasks.task import Task
 from ensemble.verdict import Verdict
+from miners.labelling import Labelling
 from miners.queue.api_keys import Checked
 from miners.queue.audit import AuditLog, MemoryAuditLog
 from miners.queue.key_records import ApiKey
@@ -45,6 +46,7 @@ class Services:
         groups_answered: member group -> whether it has ever answered; all true = ready.
         recorder: what `GET /v1/metrics/summary` shows.
         live: the measures on labelled texts; None where nobody keeps them.
+        labelling: the answer model; None where labels are left to the majority.
         traffic: samples what is scored over HTTP; None where that is switched off.
         sessions: browsers that are signed in; by default in memory.
         audit: what admins did; by default in memory.
@@ -59,6 +61,7 @@ class Services:
     groups_answered: Callable[[], Mapping[str, bool]]
     recorder: Recorder = field(default_factory=Recorder)
     live: Live | None = None
+    labelling: Labelling | None = None
     traffic: TrafficSampler | None = None
     sessions: SessionStore = field(default_factory=lambda: SessionStore(MemorySessionRecords()))
     audit: AuditLog = field(default_factory=MemoryAuditLog)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
+
+Ordering = Literal["split", "worth", "never"]
+"""When one more answer is ordered: where answers differ and it is worth its cost, wherever it is worth it, or never."""
 
 NO, YES, UNSURE = 0, 1, 2
 """Answers; the first two are also the classes of texts on which people agree."""

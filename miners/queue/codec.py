@@ -107,6 +107,8 @@ def unpack_item(whole: Sequence[Sequence[str]]) -> Item:
         answers=tuple(unpack_answer(answer) for answer in whole[1:]),
         skips=tuple(Skip(**{**skip, "at": moment(skip["at"])}) for skip in json.loads(f"[{fields.get('skips', '')}]")),
         label=cast(AnswerValue, fields.get("label", "")) or None,
+        confidence=float(fields["conf"]) if "conf" in fields else None,
+        ambiguity=float(fields["amb"]) if "amb" in fields else None,
         finding=cast(FindingKind, fields.get("finding", "")) or None,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from miners.queue.checks import (
@@ -22,6 +23,7 @@ from miners.queue.memory_ledger import MemoryLedger
 from miners.queue.memory_records import AnswerRecord, ItemRecord, LeaseRecord
 from miners.queue.types import (
     EnqueueOutcome,
+    Judgement,
     Lease,
     NewAnswer,
     NewItem,
@@ -177,6 +179,21 @@ class MemoryQueue(MemoryLedger):
                 self._place(item)
             return True
 
+    def relabel(self, item_id: str, judgement: Judgement) -> bool:
+        """Sets the label to what a model makes of the answers; see `Queue`."""
+        with self._lock:
+            item = self._known(item_id)
+            said = Counter(self._answers[answer].body.answer for answer in item.answers)
+            same = (said["yes"], said["no"], said["unsure"]) == (judgement.yes, judgement.no, judgement.unsure)
+            if item.label is None or item.new.plant or not same:
+                return False
+            item.confidence, item.ambiguity = judgement.confidence, judgement.ambiguity
+            if item.label != judgement.label:
+                item.label = judgement.label
+                self._labelled.append(item_id)
+                self._find(item)
+            return True
+
     def revive(self, item_id: str) -> bool:
         """Opens a dead item again; see `RedisQueue.revive`."""
         with self._lock:
@@ -256,13 +273,11 @@ class MemoryQueue(MemoryLedger):
         """Brings label and finding up to date once there are answers enough, and from then on with each."""
         if item.state == "done" or item.label is not None:
             label = aggregate([self._answers[answer].body.answer for answer in item.answers])
-            if label != item.label or item.told < len(item.answers):
-                item.label, item.told = label, len(item.answers)
+            if label != item.label or item.confidence is not None or item.told < len(item.answers):
+                item.label, item.told, item.confidence, item.ambiguity = label, len(item.answers), None, None
                 if not item.new.plant:
                     self._labelled.append(item.new.id)
-            finding = None if item.new.plant else finding_of(label, passed=item.new.deployed_passed)
-            if finding != item.finding:
-                item.finding, item.found_order, item.found_at = finding, self._next(), self._now()
+            self._find(item)
         return Receipt(
             answer_id=answer_id,
             item_id=item.new.id,
@@ -270,6 +285,12 @@ class MemoryQueue(MemoryLedger):
             needed=item.new.needed,
             label=item.label,
         )
+
+    def _find(self, item: ItemRecord) -> None:
+        """Brings the finding up to date with the label."""
+        finding = None if item.new.plant else finding_of(item.label, passed=item.new.deployed_passed)
+        if finding != item.finding:
+            item.finding, item.found_order, item.found_at = finding, self._next(), self._now()
 
     def _shown(self, lease_id: str) -> Lease:
         lease = self._leases[lease_id]

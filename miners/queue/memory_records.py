@@ -32,6 +32,8 @@ class ItemRecord:
     answers: list[str] = field(default_factory=list)
     place: Place | None = None
     label: AnswerValue | None = None
+    confidence: float | None = None
+    ambiguity: float | None = None
     told: int = 0
     finding: FindingKind | None = None
     found_order: int = 0
@@ -47,6 +49,8 @@ class ItemRecord:
             answers=tuple(answers),
             skips=tuple(self.skips),
             label=self.label,
+            confidence=self.confidence,
+            ambiguity=self.ambiguity,
             finding=self.finding,
         )
 

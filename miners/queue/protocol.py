@@ -13,6 +13,7 @@ from miners.queue.types import (
     FindingKind,
     Item,
     Judged,
+    Judgement,
     Lease,
     NewAnswer,
     NewItem,
@@ -81,6 +82,18 @@ class Queue(Protocol):
         Raises:
             UnknownItemError: no such item.
             InputError: a bad argument.
+        """
+
+    def relabel(self, item_id: str, judgement: Judgement) -> bool:
+        """Sets the label of a labelled item to what a model of its raters makes of the answers; the finding follows.
+
+        The next answer, or a correction, brings the majority back until the model has seen it.
+
+        Returns:
+            Whether it was set; it is not where the item has no label yet, has other answers by now, or was planted.
+
+        Raises:
+            UnknownItemError: no such item.
         """
 
     def amend(self, answer_id: str, rater: str, body: NewAnswer) -> Receipt:

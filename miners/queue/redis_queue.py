@@ -35,6 +35,7 @@ from miners.queue.types import (
     FindingKind,
     Item,
     Judged,
+    Judgement,
     Lease,
     NewAnswer,
     NewItem,
@@ -182,6 +183,12 @@ class RedisQueue:
         rank = "" if parts is None else codec.rank_json(why, parts)
         wanted, priority = check_needed(needed), check_priority(priority)
         return self._on_item("order", item_id, str(wanted), repr(priority), repr(-priority), rank)
+
+    def relabel(self, item_id: str, judgement: Judgement) -> bool:
+        """Sets the label to what a model makes of the answers; see `Queue`."""
+        found = (judgement.label, judgement.confidence, judgement.ambiguity)
+        counts = (judgement.yes, judgement.no, judgement.unsure)
+        return self._on_item("relabel", item_id, *map(str, (*found, *counts)))
 
     def revive(self, item_id: str) -> bool:
         """Opens a dead item again.

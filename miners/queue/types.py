@@ -151,7 +151,10 @@ class Item(_Frozen):
     Attributes:
         live: leases held on it now.
         skips: raters who would not judge it, in the order in which they said so.
-        label: aggregated label once done.
+        label: what the answers together say, once there are enough: their majority (a tie is yes), and soon after what
+            a model of the raters makes of them, where one is at work.
+        confidence: P(the label is right), given that the text is yes or no; None before a model has seen all answers.
+        ambiguity: P(careful people answer it differently), likewise.
         finding: "FN" or "FP" where the deployed member's decision was wrong.
     """
 
@@ -162,7 +165,27 @@ class Item(_Frozen):
     answers: tuple[Answer, ...] = ()
     skips: tuple[Skip, ...] = ()
     label: AnswerValue | None = None
+    confidence: float | None = None
+    ambiguity: float | None = None
     finding: FindingKind | None = None
+
+
+class Judgement(_Frozen):
+    """What a model of the raters makes of the answers to an item; see `ensemble.labels`.
+
+    Attributes:
+        label: yes or no, whichever costs less if it is wrong; unsure where nobody said either.
+        confidence: P(the label is right), given that the text is yes or no.
+        ambiguity: P(careful people answer it differently).
+        yes, no, unsure: how many of the answers that it was told from say so.
+    """
+
+    label: AnswerValue
+    confidence: float = Field(ge=0.0, le=1.0)
+    ambiguity: float = Field(ge=0.0, le=1.0)
+    yes: int = Field(ge=0)
+    no: int = Field(ge=0)
+    unsure: int = Field(ge=0)
 
 
 class Judged(_Frozen):

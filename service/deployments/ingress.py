@@ -21,6 +21,7 @@ from ensemble.panel import Joint
 from ensemble.scorer import Member
 from ensemble.tasks.task import load_task
 from ensemble.verdict import Verdict
+from miners.labelling import Labelling
 from miners.queue.connect import Store
 from miners.queue.sessions import SessionStore
 from service import metrics as m
@@ -82,7 +83,7 @@ class IngressReplica:
         joint = self._panel.joint
         thresholds = {name: joint.vote_threshold(name) for name in joint.members}
         live = Live(queue, self._panel.members, deployed=joint.deployed, thresholds=thresholds)
-        sampling = self._config.mining.live_traffic
+        sampling, labels = self._config.mining.live_traffic, self._config.labels
         services = Services(
             score=self._panel.verdicts,
             queue=queue,
@@ -95,6 +96,7 @@ class IngressReplica:
             sessions=self._sessions(),
             audit=self._store.audit,
             live=live,
+            labelling=Labelling(queue, labels.model, order=labels.order) if labels.by == "model" else None,
             traffic=self._sampler(task.name) if sampling.enabled else None,
         )
         return build_api(services, self._metrics)

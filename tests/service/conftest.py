@@ -83,6 +83,12 @@ def new_item(number, *, priority=0.0, needed=2, text=None):
     )
 
 
+@pytest.fixture(name="new_item")
+def new_item_function():
+    """Makes items for the queue."""
+    return new_item
+
+
 @dataclass
 class World:
     """The application, a client of it, and what stands behind it."""

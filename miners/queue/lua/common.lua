@@ -5,7 +5,8 @@
 --
 --   i:<item>        HASH    new, rank, prio, neg (= -prio), slot, need, act, done, yes, no, unsure, sev_sum, sev_n, exp,
 --                           state, passed, at, ans (answer ids), label, told (answers behind the newest entry of
---                           labelled), finding, found_at, tok, outcome, skips ({rater, reason, at} as JSON, joined by
+--                           labelled), finding, found_at, tok, outcome, conf, amb (of the model's
+--                           label; see relabel.lua), skips ({rater, reason, at} as JSON, joined by
 --                           commas), skipped (how many skips since the last answer)
 --   ids             LIST    every item, in order of arrival
 --   ready           ZSET    slot -> -priority: open items with act + done < need. A slot is "<16-digit arrival>:<item>",

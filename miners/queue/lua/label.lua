@@ -46,14 +46,16 @@ local function beyond(id, ends)
 end
 
 -- Brings label and finding up to date once there are answers enough; returns answers, needed and label ('' before).
--- A label that was there before more answers were ordered goes on following them.
+-- A label that was there before more answers were ordered goes on following them. What a model made of the answers
+-- before is forgotten, and whoever follows `labelled` is told.
 local function settle(id)
   local item = P .. 'i:' .. id
-  local f = call('HMGET', item, 'done', 'need', 'yes', 'no', 'passed', 'finding', 'label', 'told')
+  local f = call('HMGET', item, 'done', 'need', 'yes', 'no', 'passed', 'finding', 'label', 'told', 'conf')
   if tonumber(f[1]) < tonumber(f[2]) and (f[7] or '') == '' then return f[1], f[2], '' end
   local label = aggregate(tonumber(f[3]), tonumber(f[4]))
-  if f[7] ~= label or tonumber(f[8] or f[1]) < tonumber(f[1]) then
+  if f[7] ~= label or f[9] or tonumber(f[8] or f[1]) < tonumber(f[1]) then
     call('HSET', item, 'label', label, 'told', f[1])
+    if f[9] then call('HDEL', item, 'conf', 'amb') end
     if f[5] ~= 'p' then call('RPUSH', P .. 'labelled', id) end
   end
   move_finding(id, f[6] or '', finding_of(label, f[5]))

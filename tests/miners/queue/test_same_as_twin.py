@@ -14,7 +14,7 @@ from miners.queue.connect import connect
 from miners.queue.memory import MemoryQueue
 from miners.queue.redis_queue import RedisQueue
 from miners.queue.scripts import source
-from miners.queue.types import NewAnswer, Span
+from miners.queue.types import Judgement, NewAnswer, Span
 
 RATERS = st.sampled_from(["ann", "bob", "cid"])
 BODIES = st.builds(
@@ -174,6 +174,15 @@ class Twins(RuleBasedStateMachine):
     def record(self, item_id, rater, body, answer):
         self.both(lambda queue: queue.record(item_id, rater, body, answer_id=answer))
 
+    @rule(item_id=st.sampled_from(IDS), label=st.sampled_from(["yes", "no", "unsure"]), off=st.sampled_from([0, 0, 1]))
+    def relabel(self, item_id, label, off):
+        """What a model makes of the answers, now and then of answers that are not those of the item."""
+        known = {item.new.id: item for item in self.memory.items()}
+        said = Counter(answer.body.answer for answer in known[item_id].answers) if item_id in known else Counter()
+        counts = {"yes": said["yes"] + off, "no": said["no"], "unsure": said["unsure"]}
+        judgement = Judgement(label=label, confidence=0.9 + 2**-53, ambiguity=1e-7, **counts)
+        REACHED["relabelled"] += self.both(lambda queue: queue.relabel(item_id, judgement)) is True
+
     @rule(item_id=st.sampled_from(IDS))
     def revive(self, item_id):
         self.both(lambda queue: queue.revive(item_id))
@@ -242,5 +251,15 @@ def test_same_as_twin(server, new_item, check_records, eager):
         ),
     )
     print(f"runs that ended with each: {dict(REACHED)}")
-    wanted = ("done", "dead", "findings_fn", "findings_fp", "leases_expired", "tie", "spans", "skipped to death")
+    wanted = (
+        "done",
+        "dead",
+        "findings_fn",
+        "findings_fp",
+        "leases_expired",
+        "tie",
+        "spans",
+        "skipped to death",
+        "relabelled",
+    )
     assert min(REACHED[name] for name in wanted) > 0

@@ -1,0 +1,152 @@
+"""Labels that take into account who said what: the answer model at work beside a queue.
+
+The queue itself makes a label of each item's answers at once, by majority. This follows those labels, learns from
+every answer how reliable its rater is, and puts what the model makes of the answers in the majority's place, with how
+sure it is. Where answers differ and another one could change the label, it is ordered. All of it may be repeated, and
+several may do it at once: what they set depends on the answers alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass
+from typing import Protocol
+
+from ensemble.labels.belief import Belief, Label
+from ensemble.labels.incremental import ANSWERS, AnswerModel
+from ensemble.labels.settings import LabelSettings, Ordering
+from ensemble.labels.stopping import wants_more
+from miners.queue.protocol import Ledger, Queue
+from miners.queue.types import Item, Judgement
+
+PAGE = 200
+"""Items read from the store at once."""
+
+READ_AT_ONCE = 5_000
+"""Labels followed in one call, at most."""
+
+LOOKED_AGAIN = 2_000
+"""Texts whose label is compared, at each call, with what the model has come to believe since."""
+
+_WORDS = {number: word for word, number in ANSWERS.items()}
+_DIGITS = 4
+
+
+class Store(Queue, Ledger, Protocol):
+    """The queue with what admins read from it."""
+
+
+@dataclass
+class Followed:
+    """What one call did: labels read, labels that the model turned, answers ordered."""
+
+    read: int = 0
+    turned: int = 0
+    ordered: int = 0
+
+
+class Labelling:
+    """The model beside one queue. Not thread-safe; one call at a time."""
+
+    def __init__(self, store: Store, settings: LabelSettings | None = None, *, order: Ordering = "split") -> None:
+        """Reads nothing yet.
+
+        Args:
+            store: the queue of one task.
+            settings: priors and costs of the model.
+            order: when one more answer is ordered.
+        """
+        self._store, self._order = store, order
+        self._settings = settings or LabelSettings()
+        self._model = AnswerModel(self._settings)
+        self._read = 0
+        self._told: dict[str, Label] = {}
+        self._turn: deque[str] = deque()
+
+    def follow(self) -> Followed:
+        """Learns from what was answered since the last call, and brings labels up to date.
+
+        Raises:
+            StoreUnavailableError: the store does not answer; calling again goes on where this stopped.
+        """
+        done = Followed()
+        self._learn_plants()
+        fresh: dict[str, Item] = {}
+        while done.read < READ_AT_ONCE and (items := self._store.labelled(offset=self._read, count=PAGE)):
+            for item in items:
+                self._learn(item)
+                fresh[item.new.id] = item
+            self._read += len(items)
+            done.read += len(items)
+        for item in fresh.values():
+            belief = self._model.belief(item.new.id)
+            done.turned += self._judge(item, belief)
+            done.ordered += self._ask(item, belief)
+        done.turned += self._look_again()
+        return done
+
+    def caught_up(self, followed: Followed) -> bool:
+        """Whether nothing was left to read after a call."""
+        return followed.read < READ_AT_ONCE
+
+    def _learn(self, item: Item) -> None:
+        known = self._model.votes(item.new.id)
+        for answer in item.answers:
+            if known.get(answer.rater) != ANSWERS[answer.body.answer]:
+                self._model.answer(item.new.id, answer.rater, answer.body.answer)
+
+    def _learn_plants(self) -> None:
+        """Texts that drills planted have a label that is known: their answers tell of the raters alone."""
+        for plant in self._store.plants():
+            truth = plant.new.provenance.expected_label
+            if truth is not None:
+                self._model.gold(plant.new.id, "yes" if truth else "no")
+                self._learn(plant)
+
+    def _judge(self, item: Item, belief: Belief) -> bool:
+        """Puts the model's label in place; whether that turned it."""
+        label = belief.label(self._settings)
+        if label is None:
+            return False
+        if item.new.id not in self._told:
+            self._turn.append(item.new.id)
+        self._told[item.new.id] = label
+        found = _judgement(label, belief, Counter(answer.body.answer for answer in item.answers))
+        if (item.label, item.confidence, item.ambiguity) == (label, found.confidence, found.ambiguity):
+            return False
+        return self._store.relabel(item.new.id, found) and item.label != label
+
+    def _ask(self, item: Item, belief: Belief) -> bool:
+        """Orders one more answer where that is wanted, and there is somebody who has not given one."""
+        split = len({answer.body.answer for answer in item.answers}) > 1
+        if self._order == "never" or (self._order == "split" and not split) or item.state != "done":
+            return False
+        if len(self._model.raters()) <= len(item.answers) or not wants_more(belief, self._settings):
+            return False
+        return self._store.order(item.new.id, len(item.answers) + 1, item.new.priority)
+
+    def _look_again(self) -> int:
+        """What is known of raters has changed, and labels of theirs may turn without a new answer; how many did."""
+        turned = 0
+        for _ in range(min(LOOKED_AGAIN, len(self._turn))):
+            self._turn.rotate(-1)
+            name = self._turn[-1]
+            belief = self._model.belief(name)
+            label = belief.label(self._settings)
+            if label is not None and label != self._told[name]:
+                said = Counter(_WORDS[number] for number in self._model.votes(name).values())
+                self._told[name] = label
+                turned += self._store.relabel(name, _judgement(label, belief, said))
+        return turned
+
+
+def _judgement(label: Label, belief: Belief, said: Counter[str]) -> Judgement:
+    confidence = belief.p_yes if label == "yes" else 1 - belief.p_yes if label == "no" else 0.5
+    return Judgement(
+        label=label,
+        confidence=round(confidence, _DIGITS),
+        ambiguity=round(belief.ambiguous, _DIGITS),
+        yes=said["yes"],
+        no=said["no"],
+        unsure=said["unsure"],
+    )
