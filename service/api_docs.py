@@ -9,23 +9,17 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
+from service.routes.pages import HEADERS
+
 router = APIRouter(include_in_schema=False)
 
-_STYLE = """
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-section { border-top: 1px solid #8886; padding: .5rem 0; } h2 { margin: 1rem 0 .2rem; font-size: 1.1rem; }
-code, pre { font: 14px/1.4 ui-monospace, monospace; } pre { overflow-x: auto; background: #8881; padding: .6rem; }
-table { border-collapse: collapse; } td { padding: .1rem .8rem .1rem 0; vertical-align: top; }
-summary { cursor: pointer; }
-"""
 _METHODS = ("get", "post", "patch", "put", "delete")
 
 
 @router.get("/docs")
 async def docs(request: Request) -> HTMLResponse:
     """The page."""
-    return HTMLResponse(page(request.app.openapi(), str(request.base_url).rstrip("/")))
+    return HTMLResponse(page(request.app.openapi(), str(request.base_url).rstrip("/")), headers=HEADERS)
 
 
 def page(openapi: dict[str, Any], base: str) -> str:
@@ -38,11 +32,11 @@ def page(openapi: dict[str, Any], base: str) -> str:
     ]
     info = openapi["info"]
     return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(info["title"])} API</title>
-<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>
+<meta name="viewport" content="width=device-width"><link rel="stylesheet" href="label/docs.css"></head><body>
 <h1>{escape(info["title"])} {escape(info["version"])}</h1><p>{escape(info.get("description", ""))}</p>
 <p>Machine-readable: <a href="openapi.json">openapi.json</a>. Make a key with
 <code>hungjury key create --role score|label|admin --name NAME</code> and send it as
-<code>Authorization: Bearer KEY</code>. Errors are
+<code>Authorization: Bearer KEY</code>; browsers sign in with <code>POST /v1/session</code>. Errors are
 <code>{{"error": {{"code", "message", "field"?}}}}</code>.</p>
 {"".join(routes)}</body></html>"""
 
@@ -95,7 +89,9 @@ def resolve(openapi: dict[str, Any], schema: Any, seen: tuple[str, ...] = ()) ->
 
 def _curl(base: str, path: str, method: str, operation: dict[str, Any]) -> str:
     parts = ["curl"] + ([f"-X {method.upper()}"] if method != "get" else [])
-    if operation.get("security"):
+    if operation.get("security") == [{"session": []}]:
+        parts.append('-b cookies -H "X-CSRF-Token: $CSRF"')
+    elif operation.get("security"):
         parts.append('-H "Authorization: Bearer $KEY"')
     if operation.get("requestBody"):
         example = '{"inputs": [{"text": "He fell and broke his arm."}]}' if path.endswith("/score") else "{}"

@@ -34,6 +34,7 @@ _NOT_OURS = "!{ res.hdr(content-type) -m beg application/json }"
 _CALLERS = (
     # Only a request that is there as a whole can be sent again to another process; slow senders wait here, not there.
     "    option http-buffer-request",
+    "    option forwardfor",  # adds the caller's address behind whatever the caller says there, see `service.callers`
     "    option http-ignore-probes",  # browsers connect ahead; one that never asks is let go without a word
     f"    http-response return status 503 default-errorfiles if {{ status ge 500 }} {_NOT_OURS}",
     f"    http-response return status 503 default-errorfiles if {{ status 408 }} {_NOT_OURS}",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from service.cli.auditing import note
 from service.cli.output import Json, opened, put, put_json, say, table
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from ensemble.tasks.task import Task
     from miners.queue.redis_queue import RedisQueue
     from miners.queue.types import Item
+
+T = TypeVar("T")
 
 PAGE = 100
 TEXT_CHARS = 200
@@ -70,6 +74,7 @@ def queue(count: Count = 20, as_json: Json = False) -> None:
     """Show the top of the queue: what a new labeler would be given next, and why."""
     with open_queue() as found:
         items = found.top(count)
+    note("queue", count=len(items))
     if as_json:
         put_json([item.model_dump(mode="json") for item in items])
     elif not items:
@@ -112,6 +117,7 @@ def answers(count: Count = 20, as_json: Json = False) -> None:
 
     with open_queue() as found:
         newest = list(deque(found.answers(), maxlen=count))[::-1]
+    note("answers", count=len(newest))
     if as_json:
         put_json([answer.model_dump(mode="json") for answer in newest])
         return
@@ -152,15 +158,25 @@ def export(
 
     chosen = target_of(target.value if target is not None else None, output)
     with open_queue() as found:
-        records = _records(found, what)
-        if output is None:
-            with opened(None) as stream:
-                written = write_text(records, _kind(what), chosen, stream)
-        else:
-            written = write(records, _kind(what), chosen, output, _task())
+        left = Counter[str]()
+        records = _tallied(_records(found, what), left)
+        try:
+            if output is None:
+                with opened(None) as stream:
+                    written = write_text(records, _kind(what), chosen, stream)
+            else:
+                written = write(records, _kind(what), chosen, output, _task())
+        finally:  # what has left is noted, also where the rest did not
+            note(f"export {what.value}", str(output or "-"), left.total(), {"format": chosen})
     say(f"{written:,} {what.value} written")
     if output is not None and (beside := companion(chosen, output)) is not None:
         say(f"{beside} is for the project that they go into")
+
+
+def _tallied(records: Iterable[T], left: Counter[str]) -> Iterator[T]:
+    for record in records:
+        left["records"] += 1
+        yield record
 
 
 def _kind(what: What) -> type[BaseModel]:

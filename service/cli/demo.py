@@ -112,13 +112,16 @@ def _corpus(state: RuntimeState) -> Path:
 
 
 def _show(state: RuntimeState, summary: Summary) -> None:
+    from service.cli.auditing import act_here
     from service.supervisor.store import open_store
 
     show_summary(summary)
     show_top()
     with open_store() as store:
-        label, _ = store.keys.create("label", "demo labeler")
-        score, _ = store.keys.create("score", "demo caller")
+        label, labeler = store.keys.create("label", "demo labeler")
+        score, scorer = store.keys.create("score", "demo caller")
+        for key in (labeler, scorer):
+            store.audit.add(act_here("key create", key.id, detail={"role": key.role, "name": key.name}))
     put(f"labeler page:  {state.url}/label   (key: {label})")
     put(f"API docs:      {state.url}/docs")
     show_ray(state.ray.model_dump(mode="json"))

@@ -215,6 +215,7 @@ def plant(
 
     from ensemble.tasks.task import load_task
     from miners.drills.planting import plant as slip
+    from service.cli.auditing import note
     from service.cli.data import open_queue
     from service.runtime_state import require_running
 
@@ -228,6 +229,7 @@ def plant(
     with open_queue() as queue:
         wanted = state.answers_per_item
         added = slip(queue, chosen, verdicts, task=task, deployed=deployed, name=name, needed=wanted, rng=rng)
+    note("drill plant", name, added)
     put(f"{added:,} texts planted as {printable(name)!r}; `hungjury drill report` says what raters made of them")
 
 

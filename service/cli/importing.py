@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from service.cli.auditing import note
 from service.cli.data import open_queue
 from service.cli.output import printable, put, say
 from service.cli.panels import tell_bad
@@ -87,6 +88,7 @@ def import_file(
     state = require_running()
     with open_queue() as queue:
         found = _Import(state, queue, rater, answers, label, _who(raters)).run(source, form)
+    note("import", str(source), found["texts"], {"answers": str(found["recorded"])})
     put(_summary(found))
     if not found["texts"]:
         raise typer.Exit(1)

@@ -10,6 +10,7 @@ import typer
 
 from service.cli import (
     artifacts,
+    auditing,
     campaigns,
     data,
     demo,
@@ -61,6 +62,7 @@ for module in (
     traffic,
     raters,
     keys,
+    auditing,
     drill,
     doctor,
     prepare,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from service.cli.auditing import note
 from service.cli.data import open_queue
 from service.cli.output import Json, printable, put, put_json, table
 
@@ -29,6 +30,7 @@ def raters(as_json: Json = False) -> None:
 
     with open_queue() as queue:
         report = rater_report(queue)
+    note("raters", count=len(report.raters))
     with open_store() as store:
         names = {key.id: key.name for key in store.keys.list()}
     if as_json:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from service.cli.auditing import note
 from service.cli.output import Json, mebibytes, printable, put, put_json, say, table
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def show(
     """Show kept texts, newest window first, in random order within it; with --json whole, for programs."""
     with _sample() as sample:
         found = _first(sample, count)
+    note("traffic show", count=len(found))
     if as_json:
         put_json([{**kept.model_dump(exclude={"key"}), "probability": window.probability} for window, kept in found])
         return
@@ -115,6 +117,7 @@ def forget(
     with _sample() as sample:
         if not sample.forget(text_id):
             raise InputError(f"{text_id!r} is not kept; `hungjury traffic show --json` has the ids", field="ID")
+    note("traffic forget", text_id)
     if as_json:
         put_json({"id": text_id, "deleted": True})
     else:
@@ -130,6 +133,7 @@ def clear(
         typer.confirm("delete every kept text of live traffic?", abort=True, err=True)
     with _sample() as sample:
         gone = sample.clear()
+    note("traffic clear", count=gone)
     if as_json:
         put_json({"deleted": gone})
     else:

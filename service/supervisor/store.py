@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from miners.errors import StoreUnavailableError
+from miners.queue.audit import Act
 from miners.queue.connect import Store
 from miners.queue.embedded import EmbeddedServer
 from service.config import Config
@@ -104,7 +105,11 @@ def _keep_local_key(store: Store, base: Path) -> None:
     path = run_dir(base) / _KEY_FILE
     known = path.read_text(encoding="utf-8") if path.is_file() else ""
     if store.keys.verify(known) is None:
-        write_private(path, store.keys.create("admin", "local command line")[0])
+        secret, key = store.keys.create("admin", "local command line")
+        store.audit.add(
+            Act(who="service", what="key create", subject=key.id, detail={"role": key.role, "name": key.name})
+        )
+        write_private(path, secret)
 
 
 def local_key(base: Path | None = None) -> str:
