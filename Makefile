@@ -78,6 +78,8 @@ peers: ## Install what benchmarks compare with and the project's own environment
 	@build/peers/bin/python -m pip install --disable-pip-version-check --quiet -r tests/benchmarks/peers/requirements.txt
 	@"$(PYTHON)" -m venv build/peers-textattack
 	@build/peers-textattack/bin/python -m pip install --disable-pip-version-check --quiet -r tests/benchmarks/peers/textattack.txt
+	@"$(PYTHON)" -m venv build/peers-label-studio
+	@build/peers-label-studio/bin/python -m pip install --disable-pip-version-check --quiet -r tests/benchmarks/peers/label-studio.txt
 
 schema: venv ## Write deploy/hungjury.schema.json again from the configuration classes
 	@echo "==> Writing deploy/hungjury.schema.json"

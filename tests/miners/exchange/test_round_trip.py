@@ -6,6 +6,7 @@ import json
 import tracemalloc
 
 import pytest
+from hostile_texts import HOSTILE
 
 from ensemble.errors import InputError
 from ensemble.rows import BadRow, RowReader
@@ -15,8 +16,6 @@ from miners.exchange.writing import companion, write, write_text
 from miners.imports import record_all
 from miners.queue.memory import MemoryQueue
 from miners.queue.types import Answer, Finding, Item
-
-from .conftest import HOSTILE
 
 FILES = {
     "jsonl": "items.jsonl",

@@ -3,20 +3,15 @@
 import json
 import subprocess
 import sys
-import time
 
 import pytest
+from announced_store import announced_store
 
-from ensemble.home import home
 from ensemble.text import identity
 from ensemble.verdict import MemberScore, Verdict
 from miners.candidate import Provenance
-from miners.queue.connect import Store
 from miners.queue.types import NewItem
 from service.cli.main import execute
-from service.config import Config
-from service.runtime_state import HomeLock, ProcessMark, RayState, RuntimeState, clear_state, save_state
-from service.supervisor.store import StoreKeeper
 
 
 class Outcome:
@@ -92,27 +87,5 @@ def item(number, text, **more):
 @pytest.fixture
 def store():
     """A real embedded store, announced as a running service would; its queue is empty."""
-    base = home()
-    lock, keeper = HomeLock(base), StoreKeeper(Config(), base)
-    keeper.start()
-    state = RuntimeState(
-        run="0" * 32,
-        process=ProcessMark.of(),
-        url="http://127.0.0.1:9",
-        host="127.0.0.1",
-        port=9,
-        task="injury",
-        answers_per_item=1,
-        mining=Config().mining,
-        redis=keeper.state,
-        ray=RayState(address="127.0.0.1:9", own=True),
-        ready_at=time.time(),
-    )
-    save_state(state, base)
-    try:
-        with Store(keeper.url) as opened:
-            yield opened
-    finally:
-        clear_state(base)
-        keeper.stop()
-        lock.release()
+    with announced_store() as opened:
+        yield opened
