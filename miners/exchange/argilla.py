@@ -69,7 +69,7 @@ def to_record(item: Item) -> dict[str, Any]:
         "new": new.model_dump(mode="json", exclude={"text", "context"}),
         "answers": [answer.model_dump(mode="json") for answer in item.answers],
         "digest": digest(new.text, new.context),
-        **item.model_dump(mode="json", include={"state", "label", "finding", "enqueued_at"}),
+        **item.model_dump(mode="json", exclude={"new", "answers", "live"}),
     }
     metadata = {
         ITEM_ID: new.id,

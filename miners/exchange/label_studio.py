@@ -55,7 +55,7 @@ def labeling_config(task: Task) -> str:
 def to_task(item: Item) -> dict[str, Any]:
     """An item as a task of Label Studio, with predictions and annotations."""
     new = item.new.model_dump(mode="json", exclude={"text", "context"})
-    shown = item.model_dump(mode="json", include={"state", "label", "finding", "enqueued_at"})
+    shown = item.model_dump(mode="json", exclude={"new", "answers", "live"})
     answers = [answer.model_dump(mode="json") for answer in item.answers]
     ours = {**shown, "new": new, "answers": answers, "digest": digest(item.new.text, item.new.context)}
     return {

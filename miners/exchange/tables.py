@@ -8,7 +8,7 @@ others; the way back does not look at them. The columns follow from the models, 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -25,10 +25,7 @@ _LABELS = {"yes": 1, "no": 0}
 _FOR_READERS: dict[str, tuple[type, Callable[[Item], Any]]] = {
     "label": (int, lambda item: _LABELS.get(item.label or "")),
     "label_name": (str, lambda item: item.label),
-    "finding": (str, lambda item: item.finding),
     "severity": (float, lambda item: mean_severity([answer.body for answer in item.answers])),
-    "state": (str, lambda item: item.state),
-    "enqueued_at": (str, lambda item: item.enqueued_at.isoformat()),
     "probability": (float, lambda item: item.new.verdict.probability),
     "decision": (str, lambda item: item.new.verdict.decision),
     "disagreement": (float, lambda item: item.new.verdict.disagreement),
@@ -40,6 +37,8 @@ _FOR_READERS: dict[str, tuple[type, Callable[[Item], Any]]] = {
 }
 _FIRST = ("text", "context", "id", "label", "label_name", "finding", "severity", "selection_probability")
 _SCALARS = (str, int, float, bool)
+_APART = {"new", "answers", "label"}
+"""Fields of an item with columns of their own."""
 
 
 def columns(kind: type[BaseModel]) -> dict[str, type]:
@@ -49,7 +48,8 @@ def columns(kind: type[BaseModel]) -> dict[str, type]:
     """
     if kind is Answer:
         return {"item_id": str, "answer_id": str, "rater": str, "at": str, **_types(NewAnswer), "history": str}
-    found = {**{name: of for name, (of, _) in _FOR_READERS.items()}, **_types(NewItem), "answers": str}
+    readers = {name: of for name, (of, _) in _FOR_READERS.items()}
+    found = {**readers, **_types(NewItem), **_types(Item, _APART), "answers": str}
     if kind is Finding:
         found["found_at"] = str
     return {**{name: found[name] for name in _FIRST}, **found}
@@ -68,7 +68,11 @@ def to_row(record: Item | Finding | Answer) -> Row:
         }
     item = record.item if isinstance(record, Finding) else record
     row = {name: value(item) for name, (_, value) in _FOR_READERS.items()}
-    row |= {**_fields(item.new), "answers": _json([answer.model_dump(mode="json") for answer in item.answers])}
+    row |= {
+        **_fields(item.new),
+        **_fields(item, _APART),
+        "answers": _json([answer.model_dump(mode="json") for answer in item.answers]),
+    }
     if isinstance(record, Finding):
         row["found_at"] = record.at.isoformat()
     return row
@@ -94,8 +98,8 @@ def from_row(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"new": _parsed(NewItem, row), "answers": _decoded("answers", row.get("answers") or "[]")}
 
 
-def _types(model: type[BaseModel]) -> dict[str, type]:
-    return {name: _scalar(field.annotation) or str for name, field in model.model_fields.items()}
+def _types(model: type[BaseModel], apart: Collection[str] = ()) -> dict[str, type]:
+    return {name: _scalar(field.annotation) or str for name, field in model.model_fields.items() if name not in apart}
 
 
 def _scalar(annotation: Any) -> type | None:
@@ -108,10 +112,14 @@ def _scalar(annotation: Any) -> type | None:
     return _scalar(inner[0]) if len(inner) == 1 and type(None) in annotation.__args__ else None
 
 
-def _fields(model: BaseModel) -> Row:
-    scalar = {name: _scalar(field.annotation) is not None for name, field in type(model).model_fields.items()}
-    found = model.model_dump(mode="json")
-    return {name: found[name] if scalar[name] or found[name] is None else _json(found[name]) for name in scalar}
+def _fields(model: BaseModel, apart: Collection[str] = ()) -> Row:
+    found = model.model_dump(mode="json", exclude=set(apart))
+    kept = {name: _scalar(type(model).model_fields[name].annotation) is not None for name in found}
+    # A moment is a string in JSON already.
+    return {
+        name: value if kept[name] or value is None or isinstance(value, str) else _json(value)
+        for name, value in found.items()
+    }
 
 
 def _parsed(model: type[BaseModel], row: Mapping[str, Any]) -> dict[str, Any]:
