@@ -7,7 +7,7 @@ differ by few words, so the threshold is high, and 1.0 turns the near filter off
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Literal
 from zlib import crc32
 
@@ -57,6 +57,25 @@ class SeenTexts:
     def compare(self, texts: Sequence[Text]) -> list[Sameness]:
         """For each text, whether it is new beside what is remembered; nothing is remembered of them."""
         return [self._sameness(text, sketch) for text, sketch in zip(texts, self._sketched(texts), strict=True)]
+
+    def nearest(self, text: Text, *, besides: Collection[str] = ()) -> tuple[str, float] | None:
+        """The most alike of the remembered texts that count as the same, as (identity, estimated similarity).
+
+        Args:
+            text: nothing is remembered of it.
+            besides: identities of texts that do not count.
+
+        Returns:
+            None where there is none; similarity 1.0 for the text itself.
+        """
+        if text.id in self._ids and text.id not in besides:
+            return text.id, 1.0
+        if self._index is None:
+            return None
+        (sketch,) = self._sketched([text])
+        near = set(self._index.query(sketch)) - {text.id, *besides}
+        found = max(((sketch.jaccard(self._sketches[key]), key) for key in near), default=(0.0, ""))
+        return (found[1], float(found[0])) if found[0] >= self._threshold else None
 
     def _judge(self, text: Text, sketch: Any) -> Sameness:
         sameness = self._sameness(text, sketch)

@@ -1,15 +1,19 @@
 """The Serve application: one deployment per member group, and the ingress that joins them."""
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from ensemble.artifacts import current_artifact
+from ensemble.artifacts import Artifact, current_artifact
 from ensemble.members.specs import JudgeSpec
 from ensemble.scorer import Scorer
 from ensemble.tasks.task import load_task
+from miners.attack.saliency import MidwayGuide
+from miners.rewrites.modelled import ENCODER
 from service.cascading import gate_of
-from service.config import GroupConfig, validate_config
+from service.config import AttackConfig, GroupConfig, validate_config
 from service.deployments.ingress import bind_ingress
+from service.deployments.saliency import bind_saliency
 from service.deployments.scorer import bind_scorer
 from service.sizing import sized
 
@@ -39,7 +43,33 @@ def build_app(args: dict[str, Any]) -> Any:
         for group, columns in members.items()
         for settings in (config.group(group),)
     }
-    return bind_ingress(config, artifact.joint, members, scorers)
+    if not config.attack.enabled:
+        return bind_ingress(config, artifact.joint, members, scorers)
+    why = without_gradients(artifact)
+    gradients = None if why else bind_saliency(partial(load_guide, artifact.path, config.attack), config.attack)
+    return bind_ingress(config, artifact.joint, members, scorers, gradients, why)
+
+
+def without_gradients(artifact: Artifact) -> str:
+    """Why the deployed member has no gradients; empty where it has."""
+    deployed = artifact.joint.deployed
+    kinds = {member.name: member.kind for group in artifact.groups for member in artifact.members(group)}
+    if kinds[deployed] != ENCODER:
+        return f"the deployed member {deployed!r} is of kind {kinds[deployed]!r}; only an encoder has gradients"
+    return ""
+
+
+def load_guide(path: Path, settings: AttackConfig) -> MidwayGuide:
+    """The torch twin of the encoder of the artifact that serves, whichever is in use by now.
+
+    Raises:
+        ArtifactError: a file was changed, or is no export of the packaged encoder.
+    """
+    from ensemble.training.encoder_twin import EncoderTwin
+
+    artifact = Artifact(path)
+    artifact.verify(f"{ENCODER}/")
+    return EncoderTwin(artifact.path / ENCODER, threads=max(1, round(settings.num_cpus)))
 
 
 def load_scorer(task: str, group: str, settings: GroupConfig, limits: JudgeSpec | None = None) -> Scorer:

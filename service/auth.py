@@ -109,12 +109,13 @@ async def caller(request: Request, given: Bearer, cookie: Cookie) -> Caller:
     return await by_session(request, cookie)
 
 
-def require(*roles: Role, scope: str | None = None) -> Callable[..., Awaitable[KeyRecord]]:
+def require(*roles: Role, scope: str | None = None, noted: bool = True) -> Callable[..., Awaitable[KeyRecord]]:
     """A dependency that lets only these roles in, and admins always; what only admins may do goes to the audit log.
 
     Args:
         roles: who may, beside admins.
         scope: what a key with scopes must have among them; None = no such key may.
+        noted: whether it is worth an entry in the audit log unless a handler says how many texts it showed.
 
     The dependency raises ApiError: 401 without a good key or session, 403 where it does not open this, 429.
     """
@@ -136,7 +137,12 @@ def require(*roles: Role, scope: str | None = None) -> Callable[..., Awaitable[K
             raise ApiError(403, "wrong_task", message)
         if not roles:
             callers: Callers = request.app.state.callers
-            acting(request, record, callers.address(request), quiet=scope in QUIET and request.method in SAFE)
+            acting(
+                request,
+                record,
+                callers.address(request),
+                quiet=not noted or (scope in QUIET and request.method in SAFE),
+            )
         return record
 
     return check
@@ -149,6 +155,8 @@ async def _any(who: Annotated[Caller, Depends(caller)]) -> KeyRecord:
 AnyKey: TypeAlias = Annotated[KeyRecord, Depends(_any)]
 Scoring: TypeAlias = Annotated[KeyRecord, Depends(require("score", scope="texts:score"))]
 Labelling: TypeAlias = Annotated[KeyRecord, Depends(require("label", scope="items:label"))]
+Attacking: TypeAlias = Annotated[KeyRecord, Depends(require(scope="texts:attack", noted=False))]
+HandingIn: TypeAlias = Annotated[KeyRecord, Depends(require(scope="texts:attack"))]
 Administering: TypeAlias = Annotated[KeyRecord, Depends(require())]
 Anyone: TypeAlias = Annotated[KeyRecord, Depends(require("score", "label", scope="tasks:read"))]
 ReadingQueue: TypeAlias = Annotated[KeyRecord, Depends(require(scope="queue:read"))]

@@ -243,6 +243,35 @@ class MiningConfig(_Section):
     live_traffic: LiveTrafficConfig = LiveTrafficConfig()
 
 
+class AttackConfig(_Section):
+    """The bench on which people attack the deployed member.
+
+    Its gradients take a process of about 0.5 GB, which is there only while somebody attacks; the rest is done by the
+    members' own processes.
+
+    Attributes:
+        enabled: whether it is there at all.
+        max_text_chars: longest text or context that may be worked on, in characters.
+        replacements: words scored in a word's place.
+        insertions: words scored on either side of it.
+        near_duplicate_similarity: earlier attacks and findings at least this alike (Jaccard, 0 to 1) are pointed out.
+        requests_at_once: requests of one person that may be under way.
+        patience_seconds: how long a text waits for the gradients before it is shown without them.
+        idle_seconds: after so long without a request the process with the gradients ends.
+        num_cpus: CPUs booked for it (bookkeeping, not a limit).
+    """
+
+    enabled: bool = True
+    max_text_chars: int = Field(default=5_000, ge=1, le=MAX_TEXT_CHARS)
+    replacements: int = Field(default=5, ge=0, le=64)
+    insertions: int = Field(default=1, ge=0, le=64)
+    near_duplicate_similarity: float = Field(default=0.6, gt=0, le=1)
+    requests_at_once: Count = 4
+    patience_seconds: Seconds = 3.0
+    idle_seconds: Seconds = 600.0
+    num_cpus: float = Field(default=0.1, ge=0)
+
+
 class RayConfig(_Section):
     """The local Ray; ignored where `RAY_ADDRESS` names a cluster.
 
@@ -289,6 +318,7 @@ class Config(_Section):
     queue: QueueConfig = QueueConfig()
     labels: LabelsConfig = LabelsConfig()
     mining: MiningConfig = MiningConfig()
+    attack: AttackConfig = AttackConfig()
     ray: RayConfig = RayConfig()
     redis: RedisConfig = RedisConfig()
 

@@ -134,6 +134,20 @@ class ServicePanel:
         self._metrics.observe(m.STAGE_SECONDS, time.perf_counter() - answered, stage="join")
         return verdicts
 
+    async def deployed(self, texts: Sequence[WireText]) -> FloatArray:
+        """The deployed member's P(yes) alone, shape (texts,); the other groups are not asked.
+
+        Raises:
+            NoAnswerError: its group does not answer.
+        """
+        name = self.joint.deployed
+        group = next(group for group in self.groups if name in {member.name for member in group.members})
+        answer = await self._ask(group, texts)
+        if isinstance(answer, GroupRefusal):
+            raise NoAnswerError(f"the deployed member {name!r} does not answer now ({answer.message}); try again")
+        column = [member.name for member in answer.members].index(name)
+        return np.asarray(answer.scores[:, column], dtype=np.float64)
+
     async def probe(self, group: Group) -> bool:
         """Asks a group for one text and notes that it has answered; one that is not needed only has to be there."""
         if not group.needed:

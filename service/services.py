@@ -16,6 +16,7 @@ from miners.queue.audit import AuditLog, MemoryAuditLog
 from miners.queue.key_records import ApiKey
 from miners.queue.protocol import Ledger, Queue
 from miners.queue.sessions import MemorySessionRecords, SessionStore
+from service.attack_desk import AttackDesk
 from service.config import Config
 from service.live import Live
 from service.metrics import Recorder
@@ -50,6 +51,7 @@ class Services:
         traffic: samples what is scored over HTTP; None where that is switched off.
         sessions: browsers that are signed in; by default in memory.
         audit: what admins did; by default in memory.
+        attack: the attack bench; None where it is switched off.
     """
 
     score: ScoreTexts
@@ -65,6 +67,7 @@ class Services:
     traffic: TrafficSampler | None = None
     sessions: SessionStore = field(default_factory=lambda: SessionStore(MemorySessionRecords()))
     audit: AuditLog = field(default_factory=MemoryAuditLog)
+    attack: AttackDesk | None = None
 
 
 def services(request: Request) -> Services:

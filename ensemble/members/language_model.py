@@ -163,6 +163,11 @@ class LanguageModel:
             if token and token[0] in _SPACE_MARKS and len(token) > 2 and token[1:].isalpha() and token[1:].islower()
         }
 
+    def spelled(self, tokens: Sequence[int]) -> list[str]:
+        """Tokens as text; a space before a word is kept."""
+        pieces = self._tokenizer.convert_ids_to_tokens(list(tokens))
+        return [f" {piece[1:]}" if piece and piece[0] in _SPACE_MARKS else piece for piece in pieces]
+
     def answer_rows(self, answers: Sequence[int]) -> NDArray[np.float32]:
         """The output layer's rows of some tokens, (answers, width): tokens of like rows are said in like places."""
         rows: NDArray[np.float32] = (

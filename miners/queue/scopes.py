@@ -12,6 +12,7 @@ ROLES: tuple[Role, ...] = ("score", "label", "admin")
 
 SCOPES: Mapping[str, frozenset[Role]] = {
     "texts:score": frozenset({"score", "admin"}),
+    "texts:attack": frozenset({"admin"}),
     "items:label": frozenset({"label", "admin"}),
     "tasks:read": frozenset(ROLES),
     "queue:read": frozenset({"admin"}),

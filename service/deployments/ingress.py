@@ -19,16 +19,20 @@ from ensemble.members.specs import REMOTE_GROUP
 from ensemble.members.writing import infill, mean_log_likelihoods, paraphrase, word_vectors
 from ensemble.panel import Joint
 from ensemble.scorer import Member
-from ensemble.tasks.task import load_task
+from ensemble.tasks.task import Task, load_task
 from ensemble.verdict import Verdict
 from miners.labelling import Labelling
 from miners.queue.connect import Store
+from miners.queue.protocol import Ledger
 from miners.queue.sessions import SessionStore
 from service import metrics as m
+from service.attack import AttackBench, Limits
+from service.attack_desk import AttackDesk
 from service.cascading import gate_of
 from service.config import Config
 from service.deployments.groups import asker, start_watching
 from service.deployments.metrics import RayMetrics
+from service.deployments.saliency import ServedSaliency, ServedWords
 from service.http import build_api
 from service.live import Live
 from service.metrics import Both, Recorder
@@ -56,6 +60,8 @@ class IngressReplica:
         joint: Joint,
         members: Mapping[str, tuple[Member, ...]],
         handles: Mapping[str, DeploymentHandle],
+        gradients: DeploymentHandle | None = None,
+        no_gradients: str = "",
     ) -> None:
         """Connects to the queue's store.
 
@@ -65,6 +71,7 @@ class IngressReplica:
             StoreRefusedError: the store would lose answers.
         """
         self._config, self._handles, self._recorder = config, handles, Recorder()
+        self._gradients, self._no_gradients = gradients, no_gradients
         self._metrics = Both(self._recorder, RayMetrics())
         groups = [
             Group(name, members[name], config.group(name).deadline_seconds, asker(handle), needed=name != REMOTE_GROUP)
@@ -98,8 +105,24 @@ class IngressReplica:
             live=live,
             labelling=Labelling(queue, labels.model, order=labels.order) if labels.by == "model" else None,
             traffic=self._sampler(task.name) if sampling.enabled else None,
+            attack=self._attack(task, queue, thresholds) if self._config.attack.enabled else None,
         )
         return build_api(services, self._metrics)
+
+    def _attack(self, task: Task, ledger: Ledger, thresholds: Mapping[str, float]) -> AttackDesk:
+        """The attack bench, over the groups that score already."""
+        settings, writer, deployed = self._config.attack, self._handles.get(LANGUAGE_MODEL), self._panel.joint.deployed
+        bench = AttackBench(
+            self._panel.deployed,
+            thresholds[deployed],
+            words=ServedWords(writer) if writer is not None else None,
+            saliency=ServedSaliency(self._gradients, settings) if self._gradients is not None else None,
+            limits=Limits(replacements=settings.replacements, insertions=settings.insertions),
+        )
+        missing = {"saliency": self._no_gradients} if self._no_gradients else {}
+        if writer is None:
+            missing["suggestions"] = "no member group here has a language model that could suggest words"
+        return AttackDesk(bench, deployed, task, ledger, settings, thresholds, missing)
 
     def _sessions(self) -> SessionStore:
         access = self._config.access
@@ -214,9 +237,14 @@ def redis_url(config: Config) -> str:
 
 
 def bind_ingress(
-    config: Config, joint: Joint, members: Mapping[str, tuple[Member, ...]], scorers: Mapping[str, Application]
+    config: Config,
+    joint: Joint,
+    members: Mapping[str, tuple[Member, ...]],
+    scorers: Mapping[str, Application],
+    gradients: Application | None = None,
+    no_gradients: str = "",
 ) -> Application:
-    """The ingress over the groups' deployments.
+    """The ingress over the groups' deployments, and over the gradients for attacks, or why there are none.
 
     It bounds its own line, so that refusals have the service's error shape; Serve's bounds behind it are twice as wide.
     """
@@ -231,4 +259,4 @@ def bind_ingress(
         health_check_period_s=5,
         health_check_timeout_s=30,
     )
-    return deployment.bind(config, joint, members, scorers)
+    return deployment.bind(config, joint, members, scorers, gradients, no_gradients)

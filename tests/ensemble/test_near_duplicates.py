@@ -102,3 +102,16 @@ def test_similar_pairs_are_those_of_the_plain_definition():
     assert len(expected) >= 40
     assert len(found) >= 0.95 * len(expected)
     assert all(found[pair] == expected[pair] for pair in found)
+
+
+def test_the_nearest_text_is_named():
+    """The text itself, else the most alike above the threshold, but for those that do not count."""
+    seen = SeenTexts(0.5)
+    ferry = Text("The old ferry went over at noon and the rope took two of his fingers with it.")
+    other = Text("The old ferry went over at noon and the rope took two of her buckets with it.")
+    seen.add([ferry, other, Text("Quite another text that has nothing to do with ferries.")])
+    assert seen.nearest(ferry) == (ferry.id, 1.0)
+    name, similarity = seen.nearest(ferry, besides=[ferry.id])
+    assert (name, 0.5 <= similarity < 1.0) == (other.id, True)
+    assert seen.nearest(Text("Rain fell all day long on the quiet roofs.")) is None
+    assert SeenTexts(1.0).nearest(ferry) is None

@@ -124,20 +124,22 @@ def make_world(keyring):
     """Builds a world with settings of the test's choice."""
     clients = []
 
-    def make(*, traffic=None, keys=None, **settings):
+    def make(*, traffic=None, keys=None, bench=None, score=None, **settings):
         ring, tokens = keyring
         keys = keys or ring
         rule, clock = Rule(), Clock()
         queue = MemoryQueue("injury", clock=clock)
+        task, config = load_task("injury"), validate_config(settings)
         services = Services(
-            score=rule,
+            score=score or rule,
             queue=queue,
             ledger=queue,
             keys=keys,
-            task=load_task("injury"),
-            config=validate_config(settings),
+            task=task,
+            config=config,
             groups_answered=lambda: {"words": not rule.down},
             traffic=traffic,
+            attack=bench(task, queue, config) if bench else None,
         )
         client = TestClient(build_api(services), raise_server_exceptions=False)
         clients.append(client)

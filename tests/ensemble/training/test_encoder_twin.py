@@ -99,3 +99,22 @@ def test_weights_that_are_not_those_of_the_export_are_refused(folder, monkeypatc
     monkeypatch.setattr("ensemble.training.encoder_twin.TOLERANCE", -1.0)
     with pytest.raises(ArtifactError, match="differs from its export"):
         EncoderTwin(folder)
+
+
+def test_half_way_gradients_are_those_of_the_point_half_way(twin):
+    """A small step of one word's embedding there changes the logit there as its gradient says."""
+    text = Text("The roof fell on the gardener.")
+    (seen,) = twin.look_midway([text])
+    word = seen.words.index("roof")
+    ids = torch.tensor([twin._windows.windows([text], with_context=False)[0].ids])
+    half = twin._embeddings[ids].clone()
+    half[0, 1:-1] = twin._padding + 0.5 * (half[0, 1:-1] - twin._padding)
+    place = ids[0].tolist().index(twin._windows.ids(["roof"])[0][0])
+    step = 1e-2 * (twin._embeddings[ids[0, place]] - twin._padding)
+    moved = half.clone()
+    moved[0, place] += step
+    with torch.inference_mode():
+        ones = torch.ones_like(ids)
+        before, after = (twin._model.from_embeddings(each, ones, 0 * ones)[0, 0].item() for each in (half, moved))
+    assert seen.logit == pytest.approx(before, abs=1e-4)
+    assert seen.saliency[word] * 1e-2 == pytest.approx(after - before, rel=0.1, abs=1e-4)

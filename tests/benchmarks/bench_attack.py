@@ -1,0 +1,233 @@
+"""The attack bench against the same attacker without it: edits and member calls until an injury passes.
+
+Run by `make bench`, or alone with HUNGJURY_HOME naming prepared models. The texts are injuries of the task's test split
+that the deployed member flags. Both attackers stop once it passes the text.
+
+*With the bench*: the word that the saliency shows as most important, then the suggestion that stands first, sorted by
+the deployed score, as far as it lowers that; else the next word. *Without*: a random word, the same language model's
+suggestions for it (by likelihood, without gradients) in random order, each tried out and undone unless it lowers the
+score. Both call the functions that the routes call, `service.attack.AttackBench`.
+
+Both keep the label as far as rules can: no word is touched or put in that the task's lexicon names or that lies near
+one of those, nor words of grammar, denial or doubt ("almost", "dreamt"); the text as a whole stays within a cosine of
+its original; and words must read nearly as well as the best one for the place. Nobody has read the results: some will
+have lost the injury all the same, for both alike. What the other members say of the passed texts is printed.
+
+A call is a text scored by the deployed member, each once, as the service remembers scores; a gradient pass counts as
+two. An edit is a change that the attacker makes to the text, undone ones included. Whoever has not passed within the
+limit of calls, or has no word left, counts with the limit of calls; as edits, with the limit where it had the bench,
+and with those it made, the least that it can take, where it had not. So the comparison errs against the bench. Medians
+are over all texts, and their ratio comes with a bootstrap interval over texts.
+"""
+
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ensemble.artifacts import Artifact, current_artifact
+from ensemble.tasks.task import load_task
+from ensemble.text import Text
+from miners.attack.saliency import Looks
+from miners.attack.suggest import Change, Place
+from miners.rewrites.modelled import RewriteModels, rewrite_models
+from miners.writer import ModelWriter
+from service.attack import AttackBench, LocalSaliency, LocalWords
+
+pytestmark = [pytest.mark.models, pytest.mark.timeout(7200)]
+
+GIVEN = os.environ.get("HUNGJURY_HOME")  # before the tests' own state directory takes its place
+TEXTS = int(os.environ.get("HUNGJURY_BENCH_TEXTS", "40"))
+CALLS = int(os.environ.get("HUNGJURY_BENCH_CALLS", "200"))
+SPLIT = os.environ.get("HUNGJURY_BENCH_SPLIT", "test")
+MEANING = 0.7
+PASS_CALLS = 2
+TARGET = 0.5
+
+
+@dataclass
+class Run:
+    """One attack on one text."""
+
+    text: Text
+    calls: int = 1  # the text as it stands is scored
+    edits: int = 0
+    kept: int = 0
+    read: int = 0
+    passed: bool = False
+    probability: float = 1.0
+
+
+@pytest.fixture
+def artifact(request, monkeypatch) -> Artifact:
+    """The models of task injury: those of HUNGJURY_HOME where there are some, else those that the tests prepare."""
+    there = GIVEN and (Path(GIVEN) / "artifacts" / "injury" / "current.json").is_file()
+    monkeypatch.setenv("HUNGJURY_HOME", GIVEN if there else str(request.getfixturevalue("prepared_home")))
+    return current_artifact("injury")
+
+
+@dataclass(frozen=True)
+class Attacker:
+    """The bench, and what keeps a label."""
+
+    bench: AttackBench
+    models: RewriteModels
+
+    def score(self, text: Text) -> float:
+        """The deployed member's P(yes)."""
+        return float(asyncio.run(self.bench._deployed([(text.text, text.context)]))[0])
+
+    def words(self, run: Run) -> dict[tuple[int, int], float]:
+        """Words that may be changed, with their saliency: the answer does not hang on them, as far as rules say."""
+        looked = asyncio.run(self.bench.saliency.look((run.text.text, run.text.context)))
+        spans = zip(looked.spans, looked.saliency, strict=True)
+        return {
+            span: float(value) for span, value in spans if self.models.neighbours.allowed(run.text.text[slice(*span)])
+        }
+
+    def keeps(self, change: Change, original: Text) -> bool:
+        """Whether a change keeps the label, as far as rules say."""
+        if change.word and not self.models.neighbours.allowed(change.word):
+            return False
+        before, after = self.models.meaning([original, Text(change.text, original.context)])
+        return float(before @ after) >= MEANING
+
+    def make(self, run: Run, change: Change, probability: float) -> None:
+        """The change is kept."""
+        run.text, run.probability, run.kept = Text(change.text, run.text.context), probability, run.kept + 1
+        run.passed = probability < self.bench.threshold
+
+    def with_bench(self, original: Text) -> Run:
+        """Greedy over what the page offers."""
+        run = Run(original, probability=self.score(original))
+        tried: set[str] = set()
+        run.calls += PASS_CALLS
+        while not run.passed and run.calls < CALLS:
+            words = {span: value for span, value in self.words(run).items() if run.text.text[slice(*span)] not in tried}
+            if not words:
+                break
+            span = max(words, key=words.__getitem__)
+            tried.add(run.text.text[slice(*span)])
+            offers, spent = asyncio.run(self.bench.suggest(Place(run.text, *span)))
+            run.calls += spent.member_calls + PASS_CALLS * spent.gradient_passes
+            run.read += spent.language_model_texts
+            better = (offer for offer in offers if offer.probability < run.probability)
+            chosen = next((offer for offer in better if self.keeps(offer.change, original)), None)
+            if chosen is not None:
+                run.edits += 1
+                run.calls += PASS_CALLS  # the text was scored already, and is looked at
+                tried.clear()
+                self.make(run, chosen.change, chosen.probability)
+        return run
+
+    def without(self, original: Text, rng: np.random.Generator) -> Run:
+        """Random words, the same model's suggestions in random order, each tried out."""
+        run = Run(original, probability=self.score(original))
+        tried: set[str] = set()
+        while not run.passed and run.calls < CALLS:
+            words = [span for span in self.words(run) if run.text.text[slice(*span)] not in tried]
+            if not words:
+                break
+            span = words[int(rng.integers(len(words)))]
+            tried.add(run.text.text[slice(*span)])
+            changes, spent = asyncio.run(self.bench.candidates(Place(run.text, *span), guided=False))
+            run.read += spent.language_model_texts
+            if self.try_out(run, [changes[i] for i in rng.permutation(len(changes))], original):
+                tried.clear()
+        return run
+
+    def try_out(self, run: Run, changes: list[Change], original: Text) -> bool:
+        """One after the other, until one lowers the score; whether one did."""
+        for change in changes:
+            if run.calls >= CALLS:
+                break
+            if self.keeps(change, original):
+                run.edits, run.calls = run.edits + 1, run.calls + 1
+                probability = self.score(Text(change.text, original.context))
+                if probability < run.probability:
+                    self.make(run, change, probability)
+                    return True
+        return False
+
+
+def test_the_bench_saves_edits_and_calls(artifact):
+    """Prints edits and calls until the deployed member passes, with and without the bench, and their ratios."""
+    task, joint = load_task("injury"), artifact.joint
+    panel = artifact.load_panel()
+    scorer, column = next(
+        (one, [member.name for member in one.members].index(joint.deployed))
+        for one in panel.scorers
+        if joint.deployed in {member.name for member in one.members}
+    )
+    model = next(one.language_model for one in panel.scorers if hasattr(one, "language_model"))
+    models = rewrite_models(artifact, task.lexicon, joint.deployed, writer=ModelWriter(model))
+    threshold = joint.vote_threshold(joint.deployed)
+
+    async def deployed(texts):
+        return scorer.score([Text(*text) for text in texts])[:, column]
+
+    bench = AttackBench(deployed, threshold, words=LocalWords(model), saliency=LocalSaliency(Looks(models.guide)))
+    attacker = Attacker(bench, models)
+    rows = [row for row in task.rows(SPLIT) if row.label == 1]
+    flagged = scorer.score(rows)[:, column] >= threshold
+    order = np.random.default_rng(0).permutation(np.flatnonzero(flagged))[:TEXTS]
+    texts = [Text(rows[i].text, rows[i].context) for i in order]
+    print(f"\n{joint.deployed} flags {flagged.sum()} of {len(rows)} injuries of the {SPLIT} split at {threshold:.2f}; ")
+    print(f"{len(texts)} of them attacked, at most {CALLS} calls each", flush=True)
+    runs = {"with": [], "without": []}
+    for number, text in enumerate(texts):
+        runs["with"].append(attacker.with_bench(text))
+        runs["without"].append(attacker.without(text, np.random.default_rng([1, number])))
+    for name, found in runs.items():
+        _tell(name, found, texts, panel, model)
+    for what in ("edits", "calls"):
+        _ratio(what, runs)
+    both = [(len(runs["with"][i].text.text), i) for i in range(len(texts)) if runs["with"][i].passed]
+    for _, i in sorted(both)[:4]:
+        print(f"  {texts[i].text}\n  -> {runs['with'][i].text.text}")
+    panel.close()
+    assert sum(run.passed for run in runs["with"]) > 0
+
+
+def _counted(run: Run, what: str, *, generous: bool = False) -> int:
+    """Edits or calls until passed; without passing the limit, or generously what was spent, the least it takes."""
+    return getattr(run, what) if run.passed or (generous and what == "edits") else CALLS
+
+
+def _tell(name: str, runs: list[Run], texts: list[Text], panel, model) -> None:
+    passed = [(run, text) for run, text in zip(runs, texts, strict=True) if run.passed]
+    line = f"{name:>8}: passed {len(passed)} of {len(runs)}"
+    for what in ("edits", "calls"):
+        line += f"; {what} median {np.median([_counted(run, what, generous=name == 'without') for run in runs]):g}"
+    line += f"; kept edits {np.median([run.kept for run, _ in passed] or [np.nan]):g}"
+    line += f"; language-model texts {np.median([run.read for run in runs]):g}"
+    if passed:
+        verdicts = panel.verdicts([run.text for run, _ in passed])
+        likely = [ModelWriter(model).log_likelihoods([run.text.text, text.text]) for run, text in passed]
+        ratio = np.median([np.exp(before - after) for after, before in likely])
+        line += f"; panel flags {np.mean([v.decision == 'flag' for v in verdicts]):.0%} of the passed"
+        line += f"; perplexity x{ratio:.2f}"
+    print(line, flush=True)
+
+
+def _ratio(what: str, runs: dict[str, list[Run]]) -> None:
+    ours = np.array([_counted(run, what) for run in runs["with"]])
+    other = np.array([_counted(run, what, generous=True) for run in runs["without"]])
+    rng, size = np.random.default_rng(2), len(ours)
+    drawn = [rng.integers(size, size=size) for _ in range(2000)]
+    ratios = [np.median(ours[rows]) / np.median(other[rows]) for rows in drawn]
+    low, high = np.quantile(ratios, [0.025, 0.975])
+    ratio = np.median(ours) / np.median(other)
+    met = "met" if ratio <= TARGET else "missed"
+    paired = float(np.mean(ours < other))
+    both = np.array([run.passed and rival.passed for run, rival in zip(runs["with"], runs["without"], strict=True)])
+    mean = ours[both].sum() / max(1, other[both].sum()) if both.any() else float("nan")
+    print(
+        f"{what}: ratio of medians {ratio:.2f} [{low:.2f}, {high:.2f}], target at most {TARGET:g} ({met}); "
+        f"fewer with the bench on {paired:.0%} of the texts; "
+        f"where both passed ({both.sum()}), ratio of sums {mean:.2f}",
+        flush=True,
+    )
