@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 NAME = "saliency"
 
+_LOADING = "the gradients are being loaded; they are there in some seconds"
+
 T = TypeVar("T")
 
 
@@ -68,6 +70,8 @@ class ServedSaliency:
         Raises:
             MemberUnavailableError: it is being started, or does not answer.
         """
+        if self._warming is not None and not self._warming.done():
+            raise MemberUnavailableError(_LOADING)
         found: Looked = await self._within(self._handle.look.remote(text))
         return found
 
@@ -87,7 +91,7 @@ class ServedSaliency:
                 return await response
         except TimeoutError:
             self._warm()  # what was asked is given up, and would not keep the process coming up
-            raise MemberUnavailableError("the gradients are being loaded; they are there in some seconds") from None
+            raise MemberUnavailableError(_LOADING) from None
         except asyncio.CancelledError:
             response.cancel()
             raise
