@@ -71,7 +71,7 @@ def chosen(prepared_home):
 
 
 @pytest.fixture(scope="module")
-def loop(started, chosen):
+def loop(started, chosen, wait_until):
     """The loop, gone through once: two campaigns mined, every item answered by two people, one answer corrected."""
     rows = [row for texts in chosen.values() for row in texts]
     done = Loop(
@@ -93,8 +93,11 @@ def loop(started, chosen):
             if not done.amended:
                 done.amended = change_of_mind(rater, done)
         done.raters[made["id"]] = rater
+    answered = time.monotonic()
+    wait_until(lambda: all(item["confidence"] is not None for item in started.items() if item["label"]), seconds=60)
+    print(f"the answer model had looked at every label {time.monotonic() - answered:.1f} s after the last answer")
     answers = sum(len(rater.acknowledged) for rater in done.raters.values())
-    print(f"mining took {mined - began:.1f} s, {answers} answers over HTTP {time.monotonic() - mined:.1f} s")
+    print(f"mining took {mined - began:.1f} s, {answers} answers over HTTP {answered - mined:.1f} s")
     return done
 
 
@@ -208,6 +211,7 @@ def test_every_label_is_what_the_raters_agreed_on(admin, mined, loop):
         assert {answer["rater"] for answer in told["answers"]} == set(loop.raters)
         assert len(said) == told["new"]["needed"] == 2
         assert [told["label"]] == list(set(said))
+        assert 0.5 <= told["confidence"] <= 1
         if told["new"]["text"] in loop.truth:
             assert told["label"] == ("yes" if loop.truth[told["new"]["text"]] else "no")
 
