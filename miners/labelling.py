@@ -8,7 +8,10 @@ several may do it at once: what they set depends on the answers alone.
 
 from __future__ import annotations
 
+import math
+import time
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +27,9 @@ PAGE = 200
 
 READ_AT_ONCE = 5_000
 """Labels followed in one call, at most."""
+
+PLANTS_SECONDS = 60.0
+"""Pause between two looks at what was answered to texts of known label."""
 
 LOOKED_AGAIN = 2_000
 """Texts whose label is compared, at each call, with what the model has come to believe since."""
@@ -48,14 +54,23 @@ class Followed:
 class Labelling:
     """The model beside one queue. Not thread-safe; one call at a time."""
 
-    def __init__(self, store: Store, settings: LabelSettings | None = None, *, order: Ordering = "split") -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: LabelSettings | None = None,
+        *,
+        order: Ordering = "split",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Reads nothing yet.
 
         Args:
             store: the queue of one task.
             settings: priors and costs of the model.
             order: when one more answer is ordered.
+            clock: seconds; only differences matter.
         """
+        self._clock, self._plants_at = clock, -math.inf
         self._store, self._order = store, order
         self._settings = settings or LabelSettings()
         self._model = AnswerModel(self._settings)
@@ -96,10 +111,13 @@ class Labelling:
                 self._model.answer(item.new.id, answer.rater, answer.body.answer)
 
     def _learn_plants(self) -> None:
-        """Texts that drills planted have a label that is known: their answers tell of the raters alone."""
+        """Plants and gold have a label that is known: their answers tell of the raters alone. All are read again."""
+        if self._clock() < self._plants_at + PLANTS_SECONDS:
+            return
+        self._plants_at = self._clock()
         for plant in self._store.plants():
             truth = plant.new.provenance.expected_label
-            if truth is not None:
+            if truth is not None and not plant.retired:
                 self._model.gold(plant.new.id, "yes" if truth else "no")
                 self._learn(plant)
 

@@ -92,7 +92,7 @@ def rater_report(ledger: Ledger, settings: LabelSettings | None = None) -> Rater
         ledger: of one task.
         settings: priors of the model.
     """
-    truth = {plant.new.id: plant.new.provenance.expected_label for plant in ledger.plants()}
+    truth = {plant.new.id: plant.new.provenance.expected_label for plant in ledger.plants() if not plant.retired}
     answers = list(deque(ledger.answers(), maxlen=MOST_ANSWERS))
     return reported(answers, {item: label for item, label in truth.items() if label is not None}, settings)
 

@@ -165,6 +165,8 @@ class QueueConfig(_Section):
         max_lease_seconds: longest hold that may be asked for.
         max_leases_per_request: most items in one lease request.
         waiting_limit: items that may wait; beyond it enqueueing is refused.
+        gold_share: probability that an item served is gold, a text of known label, where there is any that the rater
+            has not had.
     """
 
     answers_per_item: int = Field(default=2, ge=1, le=100)
@@ -172,6 +174,7 @@ class QueueConfig(_Section):
     max_lease_seconds: Seconds = 3600.0
     max_leases_per_request: Count = 50
     waiting_limit: Count = 1_000_000
+    gold_share: float = Field(default=0.03, ge=0, le=1)
 
 
 class LabelsConfig(_Section):

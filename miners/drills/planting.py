@@ -88,6 +88,8 @@ def planted(ledger: Ledger) -> list[Planted]:
     """Every drill that has plants in the queue, in order of arrival."""
     by_name: dict[str, list[Item]] = {}
     for item in ledger.plants():
+        if item.new.gold:
+            continue
         by_name.setdefault(item.new.plant, []).append(item)
     return [_found(name, items) for name, items in by_name.items()]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import random
 import re
 from collections.abc import Sequence
 from typing import NoReturn
@@ -60,6 +61,24 @@ def check_priority(priority: float) -> float:
     if not math.isfinite(priority):
         _refuse("priority", f"is {priority}; only finite numbers can be ranked")
     return float(priority)
+
+
+def check_share(share: float) -> float:
+    """A probability."""
+    if not 0 <= share <= 1:
+        _refuse("gold_share", f"is {share}; 0 to 1 are allowed")
+    return share
+
+
+def gold_places(request: str, count: int, share: float) -> tuple[list[int], int]:
+    """Which of a request's leases shall be gold, and where to look for it first: drawn anew for each request.
+
+    The same for the same request. Whoever asks for many gets gold at any place, so that the place tells nothing.
+    """
+    if share <= 0:
+        return [], 0
+    rng = random.Random(request)
+    return [place for place in range(count) if rng.random() < share], rng.getrandbits(31)
 
 
 def lease_ms(seconds: float) -> int:

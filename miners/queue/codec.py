@@ -35,6 +35,7 @@ def pack_item(item: NewItem) -> tuple[str | int, ...]:
         item.model_dump_json(exclude=_RANKED),
         rank_json(item.why, item.parts),
         item.author,
+        item.truth or "",
     )
 
 
@@ -101,12 +102,13 @@ def unpack_item(whole: Sequence[Sequence[str]]) -> Item:
     new = {**json.loads(fields["new"]), **json.loads(fields["rank"]), **changed}
     return Item(
         new=NewItem.model_validate(new),
-        state=cast(Any, fields["state"]),
+        state=cast(Any, "open" if fields["state"] == "gold" else fields["state"]),
         live=int(fields["act"]),
         enqueued_at=moment(fields["at"]),
         answers=tuple(unpack_answer(answer) for answer in whole[1:]),
         skips=tuple(Skip(**{**skip, "at": moment(skip["at"])}) for skip in json.loads(f"[{fields.get('skips', '')}]")),
         label=cast(AnswerValue, fields.get("label", "")) or None,
+        retired="retired" in fields,
         confidence=float(fields["conf"]) if "conf" in fields else None,
         ambiguity=float(fields["amb"]) if "amb" in fields else None,
         finding=cast(FindingKind, fields.get("finding", "")) or None,

@@ -128,12 +128,18 @@ class Store:
         self._queues: dict[str, RedisQueue] = {}
         self._lock = threading.Lock()
 
-    def queue(self, task: str, *, waiting_limit: int = 1_000_000, max_expiries: int = 20) -> RedisQueue:
+    def queue(
+        self, task: str, *, waiting_limit: int = 1_000_000, max_expiries: int = 20, gold_share: float = 0.0
+    ) -> RedisQueue:
         """The queue of a task; the limits count at the first call for that task."""
         with self._lock:
             if task not in self._queues:
                 self._queues[task] = RedisQueue(
-                    self.client, task, waiting_limit=waiting_limit, max_expiries=max_expiries
+                    self.client,
+                    task,
+                    waiting_limit=waiting_limit,
+                    max_expiries=max_expiries,
+                    gold_share=gold_share,
                 )
             return self._queues[task]
 

@@ -19,6 +19,22 @@ def aggregate(values: Sequence[AnswerValue]) -> AnswerValue:
     return "yes" if yes >= no else "no"
 
 
+def as_of_any(needed: int, truth: AnswerValue, value: AnswerValue, number: int) -> tuple[int, AnswerValue | None]:
+    """What whoever answers gold is told: as of any item whose other answers are right.
+
+    Args:
+        needed: answers that items want.
+        truth: the label of the gold.
+        value: the answer.
+        number: which answer to it this is, from 1.
+
+    Returns:
+        Which answer of the item it is said to be, and the label, if it is said to be the last one.
+    """
+    place = (number - 1) % needed + 1
+    return place, None if place < needed else aggregate([value, *[truth] * (needed - 1)])
+
+
 def finding_of(label: AnswerValue | None, *, passed: bool) -> FindingKind | None:
     """FN: label yes, passed. FP: label no, flagged. None: no label yet, unsure, or the deployed member was right."""
     if label == "yes" and passed:

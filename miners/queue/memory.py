@@ -13,12 +13,13 @@ from miners.queue.checks import (
     check_needed,
     check_priority,
     check_reason,
+    gold_places,
     lease_ms,
     request_key,
 )
 from miners.queue.codec import moment
 from miners.queue.codes import Code, refuse, refuse_full, refuse_moved, refuse_record
-from miners.queue.labels import aggregate, finding_of, said
+from miners.queue.labels import aggregate, as_of_any, finding_of, said
 from miners.queue.memory_ledger import MemoryLedger
 from miners.queue.memory_records import AnswerRecord, ItemRecord, LeaseRecord
 from miners.queue.types import (
@@ -40,6 +41,7 @@ class MemoryQueue(MemoryLedger):
         waiting_limit: most items that may wait at once.
         max_expiries: an item whose leases ran out so often in a row, without an answer, is dead until `revive`.
         max_skips: likewise one that so many raters skipped.
+        gold_share: probability that a lease is gold, where there is any that the rater has not had.
         clock: seconds since the epoch.
 
     Unlike the one on Redis it never forgets leases and requests, and inserting costs O(n) moves.
@@ -63,7 +65,10 @@ class MemoryQueue(MemoryLedger):
         with self._lock:
             self.sweep(len(self._leases))
             if request not in self._requests:
-                chosen = self._unseen(rater, count)
+                gold = self._gold_for(rater, *gold_places(request, count, self._gold_share))
+                chosen = self._unseen(rater, count - len(gold))
+                for place, item in gold:
+                    chosen.insert(min(place, len(chosen)), item)
                 if not chosen:
                     return []
                 self._requests[request] = [
@@ -128,7 +133,7 @@ class MemoryQueue(MemoryLedger):
             self._raters.add(rater)
             self._stats.recorded += 1
             wanted = len(item.answers) + 1 + item.live
-            if item.new.needed < wanted:
+            if item.new.needed < wanted and not item.new.gold:
                 item.new = item.new.model_copy(update={"needed": wanted})
             item.live += 1  # as if it had been leased: what follows gives that back
             return self._record(answer_id, item, rater, body)
@@ -148,7 +153,7 @@ class MemoryQueue(MemoryLedger):
                 refuse(Code.TOO_OFTEN, answer_id)
             _check_spans(body, self._items[answer.item])
             answer.replace(body, self._now())
-            answer.receipt = self._settle(answer_id, self._items[answer.item])
+            answer.receipt = self._settle(answer_id, self._items[answer.item], answer.receipt.answers)
             return answer.receipt
 
     def reprioritise(
@@ -157,7 +162,7 @@ class MemoryQueue(MemoryLedger):
         """Ranks an open item anew; see `RedisQueue.reprioritise`."""
         with self._lock:
             item = self._known(item_id)
-            if item.state != "open":
+            if item.state != "open" or item.new.gold:
                 return False
             ranked = {"priority": float(priority)} | ({} if parts is None else {"why": why, "parts": parts})
             item.new = item.new.model_copy(update=ranked)
@@ -171,7 +176,7 @@ class MemoryQueue(MemoryLedger):
         ordered = {"needed": check_needed(needed), "priority": check_priority(priority)}
         with self._lock:
             item = self._known(item_id)
-            if item.state == "dead":
+            if item.state == "dead" or item.new.gold:
                 return False
             if item.new.needed < needed:
                 item.new = item.new.model_copy(update=ordered | ({} if parts is None else {"why": why, "parts": parts}))
@@ -194,6 +199,15 @@ class MemoryQueue(MemoryLedger):
                 self._find(item)
             return True
 
+    def retire(self, item_id: str) -> bool:
+        """Serves gold no more; see `Queue`."""
+        with self._lock:
+            item = self._known(item_id)
+            if item_id in self._gold:
+                self._gold.remove(item_id)
+                item.retired = True
+            return item.new.gold
+
     def revive(self, item_id: str) -> bool:
         """Opens a dead item again; see `RedisQueue.revive`."""
         with self._lock:
@@ -210,9 +224,11 @@ class MemoryQueue(MemoryLedger):
         known = self._items.get(item.id)
         if known is None:
             self._items[item.id] = record = ItemRecord(new=item, order=self._next(), at=self._now())
+            if item.gold:
+                self._gold.append(item.id)
             self._place(record)
             return "added"
-        if known.state != "open" or item.priority <= known.new.priority:
+        if known.state != "open" or known.new.gold or item.priority <= known.new.priority:
             return "known"
         ranked = {"priority": item.priority, "why": item.why, "parts": item.parts}
         known.new = known.new.model_copy(update=ranked)
@@ -222,6 +238,15 @@ class MemoryQueue(MemoryLedger):
     def _unseen(self, rater: str, count: int) -> list[ItemRecord]:
         seen = self._seen.get(rater, set())
         return [self._items[place[2]] for place in self._ready if place[2] not in seen][:count]
+
+    def _gold_for(self, rater: str, places: Sequence[int], turn: int) -> list[tuple[int, ItemRecord]]:
+        """Places and what to serve there; see `lua/gold.lua`."""
+        if not self._gold or not self._ready:
+            return []
+        first = turn % len(self._gold)
+        seen = self._seen.get(rater, set())
+        unseen = [name for name in (*self._gold[first:], *self._gold[:first]) if name not in seen]
+        return [(place, self._items[name]) for place, name in zip(places, unseen, strict=False)]
 
     def _grant(self, lease_id: str, item: ItemRecord, rater: str, ms: int) -> str:
         self._leases[lease_id] = LeaseRecord(lease_id, item.new.id, rater, self._now() + ms)
@@ -237,7 +262,7 @@ class MemoryQueue(MemoryLedger):
             return
         item.skips.append(Skip(rater=rater, reason=reason, at=moment(self._now())))
         item.skipped += 1
-        if item.skipped >= self._max_skips and item.state == "open":
+        if item.skipped >= self._max_skips and item.state == "open" and not item.new.gold:
             item.state = "dead"
 
     def _own(self, lease_id: str, rater: str) -> LeaseRecord:
@@ -263,14 +288,20 @@ class MemoryQueue(MemoryLedger):
         item.live -= 1
         item.expiries = item.skipped = 0
         item.answers.append(answer_id)
-        item.state = "done" if len(item.answers) >= item.new.needed else "open"
+        if not item.new.gold:
+            item.state = "done" if len(item.answers) >= item.new.needed else "open"
         self._answers[answer_id] = record = AnswerRecord(item.new.id, rater, said(body), body, self._now())
         self._place(item)
         record.receipt = self._settle(answer_id, item)
         return record.receipt
 
-    def _settle(self, answer_id: str, item: ItemRecord) -> Receipt:
+    def _settle(self, answer_id: str, item: ItemRecord, number: int | None = None) -> Receipt:
         """Brings label and finding up to date once there are answers enough, and from then on with each."""
+        new = item.new
+        if new.truth is not None:
+            value = self._answers[answer_id].body.answer
+            place, label = as_of_any(new.needed, new.truth, value, number or len(item.answers))
+            return Receipt(answer_id=answer_id, item_id=new.id, answers=place, needed=new.needed, label=label)
         if item.state == "done" or item.label is not None:
             label = aggregate([self._answers[answer].body.answer for answer in item.answers])
             if label != item.label or item.confidence is not None or item.told < len(item.answers):

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from miners.queue.checks import check_name, check_task
+from miners.queue.checks import check_name, check_share, check_task
 from miners.queue.codec import moment
 from miners.queue.codes import refuse_item
 from miners.queue.labels import mean_severity
@@ -25,12 +25,15 @@ class MemoryLedger:
         waiting_limit: int = 1_000_000,
         max_expiries: int = 20,
         max_skips: int = 5,
+        gold_share: float = 0.0,
         clock: Callable[[], float] = lambda: datetime.now(UTC).timestamp(),
     ) -> None:
         self._task = check_task(task)
         self._limit = waiting_limit
         self._max_expiries = max_expiries
         self._max_skips = max_skips
+        self._gold_share = check_share(gold_share)
+        self._gold: list[str] = []
         self._clock = clock
         self._lock = threading.RLock()
         self._items: dict[str, ItemRecord] = {}
@@ -151,7 +154,8 @@ class MemoryLedger:
         if item.place is not None:
             del self._ready[bisect.bisect_left(self._ready, item.place)]
             item.place = None
-        if item.state == "open" and item.live + len(item.answers) < item.new.needed:
+        due = item.state == "open" and item.live + len(item.answers) < item.new.needed
+        if due and not item.new.gold:
             item.place = (-item.new.priority, item.order, item.new.id)
             bisect.insort(self._ready, item.place)
 
@@ -165,7 +169,7 @@ class MemoryLedger:
         item = self._items[lease.item]
         self._give_back(lease, "expired")
         item.expiries += 1
-        if item.expiries >= self._max_expiries and item.state == "open":
+        if item.expiries >= self._max_expiries and item.state == "open" and not item.new.gold:
             item.state = "dead"
         self._place(item)
 

@@ -32,6 +32,7 @@ class ItemRecord:
     answers: list[str] = field(default_factory=list)
     place: Place | None = None
     label: AnswerValue | None = None
+    retired: bool = False
     confidence: float | None = None
     ambiguity: float | None = None
     told: int = 0
@@ -49,6 +50,7 @@ class ItemRecord:
             answers=tuple(answers),
             skips=tuple(self.skips),
             label=self.label,
+            retired=self.retired,
             confidence=self.confidence,
             ambiguity=self.ambiguity,
             finding=self.finding,

@@ -84,6 +84,16 @@ class Queue(Protocol):
             InputError: a bad argument.
         """
 
+    def retire(self, item_id: str) -> bool:
+        """Serves gold no more; what was answered stays, and measures nobody any longer.
+
+        Returns:
+            Whether it is gold; retiring it again changes nothing.
+
+        Raises:
+            UnknownItemError: no such item.
+        """
+
     def relabel(self, item_id: str, judgement: Judgement) -> bool:
         """Sets the label of a labelled item to what a model of its raters makes of the answers; the finding follows.
 

@@ -20,7 +20,9 @@ from miners.queue.checks import (
     check_needed,
     check_priority,
     check_reason,
+    check_share,
     check_task,
+    gold_places,
     lease_ms,
     request_key,
 )
@@ -58,6 +60,7 @@ class RedisQueue:
         waiting_limit: most items that may wait at once.
         max_expiries: an item whose leases ran out so often in a row, without an answer, is dead until `revive`.
         max_skips: likewise one that so many raters skipped.
+        gold_share: probability that a lease is gold, where there is any that the rater has not had.
 
     Every method raises StoreUnavailableError when the server does not answer.
     """
@@ -70,10 +73,12 @@ class RedisQueue:
         waiting_limit: int = 1_000_000,
         max_expiries: int = 20,
         max_skips: int = 5,
+        gold_share: float = 0.0,
     ) -> None:
         self._task = check_task(task)
         self._limit = waiting_limit
         self._max_skips = max_skips
+        self._gold_share = check_share(gold_share)
         self._scripts = Scripts(client, f"{{hungjury:{task}}}:", max_expiries=max_expiries)
 
     def enqueue(self, items: Sequence[NewItem], *, looked: int | None = None) -> list[EnqueueOutcome]:
@@ -108,7 +113,9 @@ class RedisQueue:
             InputError: a bad argument, or a `request_id` from long ago.
         """
         request = request_key(rater, request_id)
-        reply = self._scripts.ask("claim", request, request, rater, check_count(count), lease_ms(seconds))
+        places, turn = gold_places(request, check_count(count), self._gold_share)
+        listed = "".join(f"{place} " for place in places)
+        reply = self._scripts.ask("claim", request, request, rater, count, lease_ms(seconds), listed, turn)
         return codec.unpack_leases(reply, self._task)
 
     def renew(self, lease_id: str, rater: str, *, seconds: float = 300.0) -> Lease:
@@ -189,6 +196,10 @@ class RedisQueue:
         found = (judgement.label, judgement.confidence, judgement.ambiguity)
         counts = (judgement.yes, judgement.no, judgement.unsure)
         return self._on_item("relabel", item_id, *map(str, (*found, *counts)))
+
+    def retire(self, item_id: str) -> bool:
+        """Serves gold no more; see `Queue`."""
+        return self._on_item("retire", item_id)
 
     def revive(self, item_id: str) -> bool:
         """Opens a dead item again.

@@ -13,7 +13,13 @@ from ensemble.errors import InputError
 from miners.queue.codes import Code, refuse
 from miners.queue.guard import guarded
 
-_PARTS = {"claim": ("pick",), "answer": ("label",), "amend": ("label",), "record": ("label",), "relabel": ("label",)}
+_PARTS = {
+    "claim": ("pick", "gold"),
+    "answer": ("label",),
+    "amend": ("label",),
+    "record": ("label",),
+    "relabel": ("label",),
+}
 """Shared texts that a verb needs beside `common`."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from ensemble.verdict import Verdict
 from miners.candidate import Provenance
@@ -34,6 +34,8 @@ class NewItem(_Frozen):
         parts: numbers behind the priority.
         plant: name of the drill that planted it, a text whose label is known; "" = a real one. Raters see no
             difference; a plant is never a finding, and its label stays out of all that is estimated or learned.
+        gold: whether the plant stays, to be served to every rater once, at the queue's rate of gold. Its label is
+            `provenance.expected_label`.
         author: the rater who wrote it, and is never served it; "" = nobody who answers here. Who brings a text that is
             there already is not served it either.
     """
@@ -52,7 +54,19 @@ class NewItem(_Frozen):
     why: str = ""
     parts: dict[str, float] = Field(default_factory=dict)
     plant: str = Field(default="", max_length=128)
+    gold: bool = False
     author: str = Field(default="", max_length=128)
+
+    @model_validator(mode="after")
+    def _gold_is_known(self) -> NewItem:
+        if self.gold and (not self.plant or self.provenance.expected_label is None):
+            raise ValueError("gold is a plant whose expected label is known")
+        return self
+
+    @property
+    def truth(self) -> AnswerValue | None:
+        """The label of gold; None of any other item."""
+        return None if not self.gold else "yes" if self.provenance.expected_label else "no"
 
 
 class Lease(_Frozen):
@@ -153,6 +167,7 @@ class Item(_Frozen):
         skips: raters who would not judge it, in the order in which they said so.
         label: what the answers together say, once there are enough: their majority (a tie is yes), and soon after what
             a model of the raters makes of them, where one is at work.
+        retired: whether it was gold and is served no more.
         confidence: P(the label is right), given that the text is yes or no; None before a model has seen all answers.
         ambiguity: P(careful people answer it differently), likewise.
         finding: "FN" or "FP" where the deployed member's decision was wrong.
@@ -165,6 +180,7 @@ class Item(_Frozen):
     answers: tuple[Answer, ...] = ()
     skips: tuple[Skip, ...] = ()
     label: AnswerValue | None = None
+    retired: bool = False
     confidence: float | None = None
     ambiguity: float | None = None
     finding: FindingKind | None = None

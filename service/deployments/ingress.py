@@ -86,7 +86,9 @@ class IngressReplica:
         """The HTTP application; called by Serve in the replica's event loop."""
         self._stops = start_watching(self._panel, list(self._handles.values()), self._metrics)
         task = load_task(self._config.task)
-        queue = self._store.queue(task.name, waiting_limit=self._config.queue.waiting_limit)
+        queue = self._store.queue(
+            task.name, waiting_limit=self._config.queue.waiting_limit, gold_share=self._config.queue.gold_share
+        )
         joint = self._panel.joint
         thresholds = {name: joint.vote_threshold(name) for name in joint.members}
         live = Live(queue, self._panel.members, deployed=joint.deployed, thresholds=thresholds)

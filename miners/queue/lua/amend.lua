@@ -24,7 +24,7 @@ if far then return far end
 
 tally(item, old[4], old[5], -1)
 tally(item, value, severity, 1)
-local answers, needed, label = settle(item)
+local answers, needed, label = settle(item, value, old[9])
 -- Bodies are joined as text: decoding and encoding them here could change a number.
 local entry = '{"at":' .. old[6] .. ',"body":' .. old[3] .. '}'
 if old[7] ~= '' then entry = old[7] .. ',' .. entry end

@@ -10,13 +10,14 @@ local lease, rater, said, body, value, severity = ARGV[2], ARGV[3], ARGV[4], ARG
 -- An answer shows that the item can be answered: the counts of expiries and skips start anew, and a dead item lives.
 local function close(id)
   local item = P .. 'i:' .. id
-  local state = call('HGET', item, 'state')
+  local old = call('HMGET', item, 'state', 'need', 'act', 'done', 'ans')
+  local state, answers = old[1], old[4] + 1
   if state == 'dead' then call('HINCRBY', P .. 'stats', 'dead', -1) end
-  local answers = call('HINCRBY', item, 'done', 1)
-  call('HINCRBY', item, 'act', -1)
-  local full = answers >= tonumber(call('HGET', item, 'need'))
-  if full then call('HINCRBY', P .. 'stats', 'done', 1) end
-  call('HSET', item, 'exp', 0, 'state', full and 'done' or 'open', 'ans', call('HGET', item, 'ans') .. lease .. ' ')
+  if state ~= 'gold' then
+    state = answers >= tonumber(old[2]) and 'done' or 'open'
+    if state == 'done' then call('HINCRBY', P .. 'stats', 'done', 1) end
+  end
+  call('HSET', item, 'exp', 0, 'done', answers, 'act', old[3] - 1, 'state', state, 'ans', old[5] .. lease .. ' ')
   call('HDEL', item, 'skipped')
 end
 

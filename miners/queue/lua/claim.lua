@@ -1,6 +1,7 @@
 -- Leases the best items that a rater has not seen.
 --
--- ARGV  max expiries, request (its leases are "<request>-<index>"), rater, count, milliseconds
+-- ARGV  max expiries, request (its leases are "<request>-<index>"), rater, count, milliseconds, places of gold (numbers
+--       from 0, ascending, with a space behind each), where to look for gold first
 -- Returns {OK, lease, deadline, item, new (JSON), ...}, or {REUSED} for a request whose leases were answered long ago.
 -- Repeated with one request it returns those of its leases that are still held.
 
@@ -46,11 +47,13 @@ local before = call('GET', P .. 'q:' .. request)
 if before then return granted_before(tonumber(before)) end
 if reused() then return {REUSED} end
 
-local chosen = pick(rater, want)
-while #chosen == 0 and swept == SWEEP do
+local gold, places = gold_for(rater, ARGV[6], tonumber(ARGV[7]))
+local chosen = pick(rater, want - #gold)
+while #chosen + #gold == 0 and swept == SWEEP do
   swept = sweep(SWEEP)
   chosen = pick(rater, want)
 end
+for i, id in ipairs(gold) do table.insert(chosen, math.min(places[i], #chosen) + 1, id) end
 local reply = {OK}
 if #chosen == 0 then return reply end
 for i, id in ipairs(chosen) do

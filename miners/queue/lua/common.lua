@@ -20,6 +20,7 @@
 --   log             LIST    every answer, oldest first
 --   labelled        LIST    item, each time that its label is set, changes or has an answer more behind it, oldest
 --                           first; without plants
+--   gold            LIST    items of known label that every rater may be served, in order of arrival; their state is gold
 --   plants          LIST    items that drills planted, in order of arrival
 --   skipped         ZSET    item -> raters who ever skipped it
 --   by:<rater>      LIST    answers of a rater, oldest first, as far as `indexed` says; see judged.lua

@@ -2,12 +2,12 @@
 --
 -- ARGV  max expiries, token of this call, waiting limit, arrivals that the caller has looked at (-1: does not matter),
 --       then per item: id, priority, -priority, needed, passed (0, 1, or p for a plant), new (JSON), rank (JSON), author
---       (who is never served it; empty = nobody)
+--       (who is never served it; empty = nobody), truth (yes or no for gold, else empty)
 -- Returns {OK, outcome, ...} with "added", "raised" or "known", {FULL, waiting}, or {MOVED, arrivals} where an item is
 -- new and more have arrived than the caller has looked at.
 -- Repeated with one token it gives the same outcomes: each item keeps the token and outcome of its last call.
 
-local FIELDS = 8
+local FIELDS = 9
 local FIRST = 5
 local token, limit, looked = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 
@@ -24,6 +24,10 @@ local function add(id, i)
     'act', 0, 'done', 0, 'yes', 0, 'no', 0, 'unsure', 0, 'sev_sum', 0, 'sev_n', 0, 'exp', 0)
   call('RPUSH', P .. 'ids', id)
   if ARGV[i + 4] == 'p' then call('RPUSH', P .. 'plants', id) end
+  if ARGV[i + 8] ~= '' then
+    call('HSET', P .. 'i:' .. id, 'truth', ARGV[i + 8], 'state', 'gold')
+    call('RPUSH', P .. 'gold', id)
+  end
   place(id)
   return 'added'
 end

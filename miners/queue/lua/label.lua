@@ -45,12 +45,22 @@ local function beyond(id, ends)
   if tonumber(ends) > length then return {BEYOND, length} end
 end
 
+-- What whoever answers gold is told: as of any item whose other answers are right. `n` is which answer it is.
+local function as_of_any(need, truth, value, n)
+  local place = (n - 1) % need + 1
+  if place < need then return place, need, '' end
+  local yes = (value == 'yes' and 1 or 0) + (truth == 'yes' and need - 1 or 0)
+  local no = (value == 'no' and 1 or 0) + (truth == 'no' and need - 1 or 0)
+  return place, need, aggregate(yes, no)
+end
+
 -- Brings label and finding up to date once there are answers enough; returns answers, needed and label ('' before).
 -- A label that was there before more answers were ordered goes on following them. What a model made of the answers
 -- before is forgotten, and whoever follows `labelled` is told.
-local function settle(id)
+local function settle(id, value, n)
   local item = P .. 'i:' .. id
-  local f = call('HMGET', item, 'done', 'need', 'yes', 'no', 'passed', 'finding', 'label', 'told', 'conf')
+  local f = call('HMGET', item, 'done', 'need', 'yes', 'no', 'passed', 'finding', 'label', 'told', 'conf', 'truth')
+  if f[10] then return as_of_any(tonumber(f[2]), f[10], value, tonumber(n or f[1])) end
   if tonumber(f[1]) < tonumber(f[2]) and (f[7] or '') == '' then return f[1], f[2], '' end
   local label = aggregate(tonumber(f[3]), tonumber(f[4]))
   if f[7] ~= label or f[9] or tonumber(f[8] or f[1]) < tonumber(f[1]) then
@@ -66,7 +76,7 @@ end
 local function keep(answer, id, rater, said, body, value, severity)
   tally(id, value, severity, 1)
   place(id)
-  local answers, needed, label = settle(id)
+  local answers, needed, label = settle(id, value)
   call('HSET', P .. 'a:' .. answer, 'item', id, 'rater', rater, 'first', said, 'said', said, 'body', body,
     'value', value, 'severity', severity, 'at', NOW, 'history', '', 'count', 0, 'n', answers, 'need', needed,
     'label', label)

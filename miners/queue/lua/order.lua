@@ -8,7 +8,7 @@ local id = ARGV[2]
 local item = P .. 'i:' .. id
 local old = call('HMGET', item, 'state', 'need')
 if not old[1] then return {UNKNOWN} end
-if old[1] == 'dead' then return {OK, 0} end
+if old[1] == 'dead' or old[1] == 'gold' then return {OK, 0} end
 if tonumber(old[2]) >= tonumber(ARGV[3]) then return {OK, 1} end
 if old[1] == 'done' then call('HINCRBY', P .. 'stats', 'done', -1) end
 call('HSET', item, 'need', ARGV[3], 'prio', ARGV[4], 'neg', ARGV[5], 'state', 'open', 'exp', 0)

@@ -20,13 +20,16 @@ if far then return far end
 if call('SADD', P .. 'seen:' .. rater, id) == 0 then return {CONFLICT} end
 call('SADD', P .. 'raters', rater)
 
-local given = old[4] + 1
-local need = math.max(tonumber(old[2]), given + old[3])
-if old[1] == 'dead' then call('HINCRBY', P .. 'stats', 'dead', -1) end
-if old[1] ~= 'done' and given >= need then call('HINCRBY', P .. 'stats', 'done', 1) end
+local given, need, state = old[4] + 1, tonumber(old[2]), old[1]
+if state == 'dead' then call('HINCRBY', P .. 'stats', 'dead', -1) end
+if state ~= 'gold' then
+  need = math.max(need, given + old[3])
+  state = given >= need and 'done' or 'open'
+  if old[1] ~= 'done' and state == 'done' then call('HINCRBY', P .. 'stats', 'done', 1) end
+end
 call('HINCRBY', P .. 'stats', 'recorded', 1)
 call('HSETNX', item, 'told', old[4])
-call('HSET', item, 'need', need, 'done', given, 'exp', 0, 'state', given >= need and 'done' or 'open',
+call('HSET', item, 'need', need, 'done', given, 'exp', 0, 'state', state,
   'ans', old[5] .. answer .. ' ')
 call('HDEL', item, 'skipped')
 return keep(answer, id, rater, said, body, value, severity)

@@ -22,7 +22,7 @@ VERDICT = Verdict(
     id="v", probability=0.4, decision="pass", disagreement=0.3, miss_score=0.4, members={}, degraded=[], review=True
 )
 KNOWN_KEYS = re.compile(
-    r"\{hungjury:[\w.-]+\}:(i:.+|ids|ready|leases|l:[0-9a-f]{32}-\d+|q:[0-9a-f]{32}|seen:.+|a:.+|log|labelled|plants"
+    r"\{hungjury:[\w.-]+\}:(i:.+|ids|ready|leases|l:[0-9a-f]{32}-\d+|q:[0-9a-f]{32}|seen:.+|a:.+|log|labelled|plants|gold"
     r"|skipped|by:.+|indexed|found:(FN|FP|all)|raters|stats|seq|deep|cursor|behind:.+)"
     r"|\{hungjury:[\w.-]+\}:traffic:(salt|windows|cleared|[ktns]:\d+)"
     r"|\{hungjury\}:(keys:(ids|k:[0-9a-f]{12})|campaigns:(names|c:.+|b:\d+:.+))"
@@ -152,7 +152,8 @@ def check_records(client, prefix):
         assert act == live[item_id]
         assert done == len(given)
         assert len({answer["rater"] for answer in stored}) == done, "a rater answered twice"
-        assert act + done <= need, "more than the wanted answers live or given"
+        gold = item["passed"] == "p" and "truth" in item
+        assert gold or act + done <= need, "more than the wanted answers live or given"
         for value in ("yes", "no", "unsure"):
             assert int(item[value]) == sum(answer["value"] == value for answer in stored)
         severities = [int(answer["severity"]) for answer in stored if answer["severity"]]
@@ -160,7 +161,9 @@ def check_records(client, prefix):
         for answer in stored:
             json.loads(answer["body"])
             assert client.sismember(f"{prefix}seen:{answer['rater']}", item_id)
-        assert (item["state"] == "done") == (done == need)
+        assert gold or (item["state"] == "done") == (done == need)
+        assert (item["state"] == "gold") == gold
+        assert (item_id in client.lrange(prefix + "gold", 0, -1)) == (gold and "retired" not in item)
         planted = item["passed"] == "p"
         assert (item_id in plants) == planted
         assert (item_id in labelled) == ("label" in item and not planted)

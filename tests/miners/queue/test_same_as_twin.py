@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ensemble.errors import InputError
+from miners.candidate import Provenance
 from miners.errors import MinerError
 from miners.queue.connect import connect
 from miners.queue.memory import MemoryQueue
@@ -27,6 +28,7 @@ BODIES = st.builds(
 PRIORITIES = st.sampled_from([-1.0, 0.0, 0.5, 0.5 + 2**-53, 1e300])
 REACHED: Counter[str] = Counter()
 IDS = [f"i{number}" for number in range(8)]
+GOLD = ["g1", "g2"]
 
 
 class Twins(RuleBasedStateMachine):
@@ -40,10 +42,11 @@ class Twins(RuleBasedStateMachine):
         self.client = connect(self.server.url)
         self.client.flushall()
         self.now = time.time()
-        self.redis = RedisQueue(self.client, "injury", max_expiries=2, max_skips=2, waiting_limit=10)
+        limits = {"max_expiries": 2, "max_skips": 2, "waiting_limit": 12, "gold_share": 0.4}
+        self.redis = RedisQueue(self.client, "injury", **limits)
         if self.eager_cursors:
             self.use_cursors_at_once()
-        self.memory = MemoryQueue("injury", clock=lambda: self.now, max_expiries=2, max_skips=2, waiting_limit=10)
+        self.memory = MemoryQueue("injury", clock=lambda: self.now, **limits)
         self.leases, self.requests = ["ghost"], 0
         start = [
             self.new_item(item_id, needed=need, deployed_passed=passed)
@@ -100,6 +103,16 @@ class Twins(RuleBasedStateMachine):
         ]
         self.both(lambda queue: queue.enqueue(items, looked=looked))
 
+    @rule(item_id=st.sampled_from(GOLD), truth=st.integers(0, 1), needed=st.integers(1, 3))
+    def enqueue_gold(self, item_id, truth, needed):
+        provenance = Provenance(source="gold", family=item_id, expected_label=truth)
+        item = self.new_item(item_id, needed=needed, plant="gold", gold=True, provenance=provenance)
+        self.both(lambda queue: queue.enqueue([item]))
+
+    @rule(item_id=st.sampled_from([*GOLD, IDS[0]]))
+    def retire(self, item_id):
+        self.both(lambda queue: queue.retire(item_id))
+
     @rule(rater=RATERS, count=st.integers(1, 4), again=st.sampled_from([False, False, False, True]))
     def lease(self, rater, count, again):
         self.requests += not again
@@ -110,6 +123,7 @@ class Twins(RuleBasedStateMachine):
                 for lease in queue.lease(rater, count=count, seconds=100, request_id=request)
             ]
         )
+        REACHED["gold"] += any(name in GOLD for _, name in found)
         self.leases += [lease_id for lease_id, _ in found if lease_id not in self.leases]
 
     @rule(data=st.data(), rater=RATERS, body=BODIES)
@@ -162,15 +176,17 @@ class Twins(RuleBasedStateMachine):
         else:
             self.both(lambda queue: queue.renew(lease, rater, seconds=100).item_id)
 
-    @rule(item_id=st.sampled_from(IDS), priority=PRIORITIES)
+    @rule(item_id=st.sampled_from(IDS + GOLD), priority=PRIORITIES)
     def reprioritise(self, item_id, priority):
         self.both(lambda queue: queue.reprioritise(item_id, priority, why="anew", parts={"p": priority}))
 
-    @rule(item_id=st.sampled_from(IDS), needed=st.integers(1, 4), priority=PRIORITIES)
+    @rule(item_id=st.sampled_from(IDS + GOLD), needed=st.integers(1, 4), priority=PRIORITIES)
     def order(self, item_id, needed, priority):
         self.both(lambda queue: queue.order(item_id, needed, priority, why="once more", parts={"p": priority}))
 
-    @rule(item_id=st.sampled_from(IDS), rater=RATERS, body=BODIES, answer=st.sampled_from(["x1", "x2", "x3", "x4"]))
+    @rule(
+        item_id=st.sampled_from(IDS + GOLD), rater=RATERS, body=BODIES, answer=st.sampled_from(["x1", "x2", "x3", "x4"])
+    )
     def record(self, item_id, rater, body, answer):
         self.both(lambda queue: queue.record(item_id, rater, body, answer_id=answer))
 
@@ -261,5 +277,6 @@ def test_same_as_twin(server, new_item, check_records, eager):
         "spans",
         "skipped to death",
         "relabelled",
+        "gold",
     )
     assert min(REACHED[name] for name in wanted) > 0
