@@ -48,14 +48,16 @@ class Limits:
 
     Attributes:
         likely: tokens that the language model looks at for each gap.
-        replacements, insertions: words that the deployed member scores: in the word's place, and on either side of it.
+        replacements, insertions: words that the deployed member scores: in the word's place, and beside it.
         judged: how many times as many are judged by how they read.
+        more: how many times as many of all there are where more is asked for.
     """
 
     likely: int = 150
-    replacements: int = 5
+    replacements: int = 3
     insertions: int = 1
     judged: float = 2.0
+    more: int = 4
 
 
 @dataclass(frozen=True)
@@ -107,18 +109,20 @@ class AttackBench:
         self._deployed, self.threshold = deployed, threshold
         self._words, self.saliency, self._limits = words, saliency, limits or Limits()
 
-    async def suggest(self, place: Place) -> tuple[list[Offer], Spent]:
+    async def suggest(self, place: Place, *, more: bool = False) -> tuple[list[Offer], Spent]:
         """The changes of a place that promise most, the one that the deployed member passes most surely first.
+
+        With `more`, several times as many.
 
         Raises:
             InputError: the place is not in the text.
             MemberUnavailableError: there is no language model, or a part does not answer.
         """
-        changes, spent = await self.candidates(place)
+        changes, spent = await self.candidates(place, more=more)
         offers = await self.scored(changes, place.text.context)
         return offers, Spent(len(changes), spent.gradient_passes, spent.language_model_texts)
 
-    async def candidates(self, place: Place, *, guided: bool = True) -> tuple[list[Change], Spent]:
+    async def candidates(self, place: Place, *, guided: bool = True, more: bool = False) -> tuple[list[Change], Spent]:
         """Changes of a place that read well, by kind, not yet scored; with `guided` chosen by the gradient.
 
         Raises:
@@ -134,15 +138,18 @@ class AttackBench:
             effects = None
             if guided and kind == "replace" and self.saliency is not None:
                 effects, passes = await self.saliency.effects(_wire(place), place.start, words)
-            chosen.append(promising(words, effects, round(self._limits.judged * self._count(kind))))
+            chosen.append(promising(words, effects, round(self._limits.judged * self._count(place, kind, more))))
         asked = [(*gap, [word for word, _ in part]) for gap, part in zip(gaps, chosen, strict=True)]
         fits = await self._words.fit(asked)
-        changes = []
+        changes: dict[Kind, list[Change]] = {}
         for kind, part, scores in zip(place.kinds, chosen, fits, strict=True):
             made = [place.change(kind, word, how, move) for (word, move), how in zip(part, scores, strict=True)]
-            changes += fluent(made, self._count(kind))
+            changes[kind] = fluent(made, self._count(place, kind, more))
+        swaps = changes.pop("replace", [])
+        beside = sorted((one for part in changes.values() for one in part), key=lambda one: -(one.fluency or 0.0))
         read = len(gaps) + sum(map(len, chosen))
-        return [*changes, *place.removal()], Spent(0, passes, read)
+        kept = [*swaps, *beside[: self._count(place, "before", more)], *place.removal()]
+        return kept, Spent(0, passes, read)
 
     async def scored(self, changes: Sequence[Change], context: str) -> list[Offer]:
         """Changes with the deployed member's score after each, the lowest first."""
@@ -155,8 +162,11 @@ class AttackBench:
         ]
         return sorted(offers, key=lambda offer: offer.probability)
 
-    def _count(self, kind: Kind) -> int:
-        return self._limits.replacements if kind == "replace" else self._limits.insertions
+    def _count(self, place: Place, kind: Kind, more: bool) -> int:
+        """How many changes of a kind; where there is no word, what is put in takes the place of replacements."""
+        limits = self._limits
+        few = limits.replacements if kind == "replace" or "replace" not in place.kinds else limits.insertions
+        return few * limits.more if more else few
 
 
 def _wire(place: Place) -> WireText:

@@ -78,10 +78,11 @@ class AttackScoreResponse(BaseModel):
 
 
 class AttackSuggestRequest(AttackRequest):
-    """A word of a text by its place; start = end asks for words to be put in there."""
+    """A word of a text by its place; start = end asks for words to be put in there; `more` for a longer list."""
 
     start: int = Field(ge=0)
     end: int = Field(ge=0)
+    more: bool = False
 
 
 class Suggestion(BaseModel):

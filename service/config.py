@@ -256,7 +256,7 @@ class AttackConfig(_Section):
         enabled: whether it is there at all.
         max_text_chars: longest text or context that may be worked on, in characters.
         replacements: words scored in a word's place.
-        insertions: words scored on either side of it.
+        insertions: words scored beside it; whoever asks for more gets four times as many of both.
         near_duplicate_similarity: earlier attacks and findings at least this alike (Jaccard, 0 to 1) are pointed out.
         requests_at_once: requests of one person that may be under way.
         patience_seconds: how long a text waits for the gradients before it is shown without them.
@@ -266,7 +266,7 @@ class AttackConfig(_Section):
 
     enabled: bool = True
     max_text_chars: int = Field(default=5_000, ge=1, le=MAX_TEXT_CHARS)
-    replacements: int = Field(default=5, ge=0, le=64)
+    replacements: int = Field(default=3, ge=0, le=64)
     insertions: int = Field(default=1, ge=0, le=64)
     near_duplicate_similarity: float = Field(default=0.6, gt=0, le=1)
     requests_at_once: Count = 4

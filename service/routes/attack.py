@@ -80,7 +80,7 @@ async def suggest(body: AttackSuggestRequest, request: Request, who: Attacking, 
         place = Place(text, body.start, body.end).checked()
     except ValueError as error:
         raise ApiError(422, "invalid", f"end: {error}", field="end") from None
-    work = _in_turn(request, lambda: desk.bench.suggest(place))
+    work = _in_turn(request, lambda: desk.bench.suggest(place, more=body.more))
     offers, cost = await desk.overtaking.run(who.id, body.draft and f"suggest:{body.draft}", work)
     return {"suggestions": [_shown(offer) for offer in offers], "cost": cost}
 

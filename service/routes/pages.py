@@ -1,4 +1,4 @@
-"""The start page and the labeler page: static files, sent with headers that let nothing else in."""
+"""The start page, the labeler page and the attack bench: static files, sent with headers that let nothing else in."""
 
 from __future__ import annotations
 
@@ -54,6 +54,12 @@ async def start(request: Request) -> Response:
 async def label(request: Request) -> Response:
     """The labeler page."""
     return _serve(request, "label.html")
+
+
+@router.get("/attack")
+async def attack(request: Request) -> Response:
+    """The attack bench."""
+    return _serve(request, "attack.html")
 
 
 @router.get("/label/{name}")

@@ -107,6 +107,26 @@ export class Api {
     return this.#send("PATCH", `v1/answers/${encodeURIComponent(id)}`, body, { leaving });
   }
 
+  /** @param {"seed"|"finding"|"blank"} source @param {number} offset */
+  attackSeeds(source, offset) {
+    return this.#send("GET", `v1/attack/seeds?source=${source}&offset=${offset}&count=1`);
+  }
+
+  /** @param {object} body @param {AbortSignal} signal given up by it */
+  attackScore(body, signal) {
+    return this.#send("POST", "v1/attack/score", body, { signal });
+  }
+
+  /** @param {object} body @param {AbortSignal} signal as above; the language model may take its time */
+  attackSuggest(body, signal) {
+    return this.#send("POST", "v1/attack/suggest", body, { signal, timeout: 4 * TIMEOUT_MS });
+  }
+
+  /** @param {object} body */
+  attackSubmit(body) {
+    return this.#send("POST", "v1/attack/submit", body);
+  }
+
   #send(method, path, body, how = {}) {
     const reply = this.#ask(method, path, body, how);
     this.#under.add(reply);
@@ -115,14 +135,14 @@ export class Api {
     return reply;
   }
 
-  async #ask(method, path, body, { leaving = false, headers = {} }) {
+  async #ask(method, path, body, { leaving = false, headers = {}, signal = null, timeout = TIMEOUT_MS }) {
     const request = {
       method,
       headers: { Accept: "application/json", ...headers },
       cache: "no-store",
       credentials: "same-origin",
       keepalive: leaving,
-      signal: leaving ? undefined : AbortSignal.timeout(TIMEOUT_MS),
+      signal: leaving ? undefined : AbortSignal.any([AbortSignal.timeout(timeout), ...(signal ? [signal] : [])]),
     };
     if (method !== "GET" && this.#csrf) request.headers["X-CSRF-Token"] = this.#csrf;
     if (body !== undefined) {

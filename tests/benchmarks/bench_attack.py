@@ -41,7 +41,7 @@ pytestmark = [pytest.mark.models, pytest.mark.timeout(7200)]
 
 GIVEN = os.environ.get("HUNGJURY_HOME")  # before the tests' own state directory takes its place
 TEXTS = int(os.environ.get("HUNGJURY_BENCH_TEXTS", "40"))
-CALLS = int(os.environ.get("HUNGJURY_BENCH_CALLS", "200"))
+CALLS = int(os.environ.get("HUNGJURY_BENCH_CALLS", "100"))
 SPLIT = os.environ.get("HUNGJURY_BENCH_SPLIT", "test")
 MEANING = 0.7
 PASS_CALLS = 2
@@ -181,6 +181,8 @@ def test_the_bench_saves_edits_and_calls(artifact):
     for number, text in enumerate(texts):
         runs["with"].append(attacker.with_bench(text))
         runs["without"].append(attacker.without(text, np.random.default_rng([1, number])))
+        pair = [f"{name} {run[-1].edits} edits, {run[-1].calls} calls" for name, run in runs.items()]
+        print(f"  {number + 1}: {'; '.join(pair)}; passed {[run[-1].passed for run in runs.values()]}", flush=True)
     for name, found in runs.items():
         _tell(name, found, texts, panel, model)
     for what in ("edits", "calls"):

@@ -91,7 +91,7 @@ def test_suggestions_are_sorted_by_the_score_after_the_change(attack):
     found = attack.post("admin", "/v1/attack/suggest", {"text": HURT, "start": start, "end": start + 4}).json()
     offers = found["suggestions"]
     assert [offer["probability"] for offer in offers] == sorted(offer["probability"] for offer in offers)
-    assert {offer["kind"] for offer in offers} == {"replace", "before", "after", "remove"}
+    assert sorted(offer["kind"] for offer in offers) == ["before", "remove", "replace", "replace", "replace"]
     best = offers[0]
     assert (best["kind"], best["word"], best["text"]) == ("replace", "tea", "The boy was badly tea.")
     assert best["edit"] == {"at": start, "removed": "hurt", "inserted": "tea", "by": "suggestion"}
@@ -104,11 +104,23 @@ def test_suggestions_are_sorted_by_the_score_after_the_change(attack):
     assert found["cost"]["gradient_passes"] == 1
 
 
+def test_whoever_asks_for_more_gets_more(attack):
+    """A longer list of the same kinds, sorted alike."""
+    body = {"text": HURT, "start": 18, "end": 22}
+    few, more = (
+        attack.post("admin", "/v1/attack/suggest", {**body, "more": more}).json()["suggestions"]
+        for more in (False, True)
+    )
+    assert len(more) > len(few)
+    assert {offer["kind"] for offer in more} == {"replace", "before", "after", "remove"}
+    assert [offer["probability"] for offer in more] == sorted(offer["probability"] for offer in more)
+
+
 def test_words_can_be_put_in_where_there_is_none(attack):
     """A caret asks for insertions alone, spaced as they should be."""
     offers = attack.post("admin", "/v1/attack/suggest", {"text": HURT, "start": 22, "end": 22}).json()["suggestions"]
     assert {offer["kind"] for offer in offers} == {"before"}
-    assert offers[0]["text"] == "The boy was badly hurt calmly."
+    assert offers[0]["text"] == "The boy was badly hurt tea."
 
 
 def test_a_member_that_is_away_is_said_with_when_to_come_back(attack, writer):

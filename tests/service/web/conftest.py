@@ -5,6 +5,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+import attack_parts
 import pytest
 import uvicorn
 from rater_desk import chromium, desks
@@ -101,19 +102,26 @@ def ring():
 
 
 @pytest.fixture
-def live(ring):
+def bench():
+    """Makes the attack bench of the service; None: there is none, and nothing is scored."""
+    return
+
+
+@pytest.fixture
+def live(ring, bench):
     """The service, on a free port of the loopback, with an empty queue."""
     keys, tokens = ring
     clock = Clock()
     queue = MemoryQueue("injury", clock=clock)
     services = Services(
-        score=_no_score,
+        score=_no_score if bench is None else attack_parts.verdicts,
         queue=queue,
         ledger=queue,
         keys=keys,
         task=load_task("injury"),
         config=validate_config({}),
         groups_answered=lambda: {"words": True},
+        attack=bench(load_task("injury"), queue, validate_config({})) if bench else None,
     )
     api = build_api(services)
     with socket.create_server(("127.0.0.1", 0)) as listener:
