@@ -36,6 +36,7 @@ class DataRecord(_Record):
         contradictions: rows left out because the same text stood there with the other label.
         twins: pairs of nearly the same text with different labels; kept, in one group.
         held_back: rows left out because a text like them is in a split that the file holds out.
+        marked: rows left out because they, or others of their family, are marked hold-out or regression.
         split_by: the field that names the groups; None = clusters of similar texts.
         splits: sizes by split.
     """
@@ -51,6 +52,7 @@ class DataRecord(_Record):
     contradictions: int = 0
     twins: int = 0
     held_back: int = 0
+    marked: int = 0
     split_by: str | None = None
     splits: dict[str, SplitSize] = {}
 

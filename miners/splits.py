@@ -1,7 +1,8 @@
 """Which split a text belongs to: what may teach a model or stand in a prompt, and what must stay unseen to measure by.
 
 A text's source says so (`meta["split"]`, as labelled seed rows and saved data sets bring it). Where it does not, the
-text's family decides by its hash, so that everything descended from one original is on the same side for ever.
+text's family decides by its hash, so that everything descended from one original is on the same side for ever. Over
+both stands what an admin has marked the family as.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 
 from miners.candidate import Provenance
+from miners.queue.types import Item
 
 TRAIN, HELD_OUT = "train", "hold-out"
 
@@ -20,6 +22,11 @@ def split_of(provenance: Provenance) -> str:
     """The split that the source names, else `TRAIN` or `HELD_OUT` by the family."""
     named = provenance.meta.get("split")
     return named if isinstance(named, str) and named else split_of_family(provenance.family)
+
+
+def split_of_item(item: Item) -> str:
+    """What the family of a queued text is marked as (train, hold-out, regression), else `split_of` its provenance."""
+    return item.mark or split_of(item.new.provenance)
 
 
 def split_of_family(family: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import anyio.to_thread
 from fastapi import Request
@@ -26,6 +27,7 @@ class _Pending:
     act: Act | None = None
     quiet: bool = True
     count: int | None = None
+    detail: Mapping[str, str] = field(default_factory=dict)
 
 
 def acting(request: Request, record: KeyRecord, address: str, *, quiet: bool) -> None:
@@ -53,6 +55,12 @@ def showed(request: Request, count: int) -> None:
     """Says how many items, findings or entries the request concerns; it is then written down in any case."""
     pending: _Pending = request.scope[_PENDING]
     pending.count, pending.quiet = count, False
+
+
+def detailed(request: Request, **detail: str) -> None:
+    """Says what else matters about what the request did."""
+    pending: _Pending = request.scope[_PENDING]
+    pending.detail = detail
 
 
 class Auditing:
@@ -86,5 +94,5 @@ class Auditing:
 
     async def _write(self, pending: _Pending) -> None:
         if pending.act is not None and not pending.quiet:
-            act = pending.act.model_copy(update={"count": pending.count})
+            act = pending.act.model_copy(update={"count": pending.count, "detail": pending.detail})
             await anyio.to_thread.run_sync(self._log.add, act)

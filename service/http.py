@@ -25,7 +25,7 @@ from service.http_errors import ErrorBody
 from service.json_request import Guard
 from service.json_response import SafeJSONResponse
 from service.metrics import Metrics, publish_counts
-from service.routes import admin, attack, audit, health, label, me, pages, score, session, task
+from service.routes import admin, attack, audit, findings, health, label, me, pages, score, session, task
 from service.services import Services
 
 logger = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ def build_api(services: Services, metrics: Metrics | None = None) -> FastAPI:
     errors: dict[int | str, dict[str, Any]] = {
         status: {"model": ErrorBody, "description": text} for status, text in _ERRORS.items()
     }
-    for routes in (score, label, me, admin, attack, audit, task, session):
+    for routes in (score, label, me, admin, attack, findings, audit, task, session):
         api.include_router(routes.router, responses=errors)
     for plain in (health.router, docs, pages.router):
         api.include_router(plain)

@@ -8,10 +8,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ensemble.verdict import Verdict
+from miners.found import Wanted
 from miners.queue.audit import Entry
 from miners.queue.checks import MAX_REASON
 from miners.queue.scopes import Role
-from miners.queue.types import Counts, Finding, Item, Lease, NewAnswer
+from miners.queue.types import Counts, Finding, Item, Lease, Mark, NewAnswer
 
 
 class _Request(BaseModel):
@@ -101,12 +102,40 @@ class QueueResponse(Counts):
     top: list[Item]
 
 
+class FindingsQuery(Wanted):
+    """Which findings, and which page of them: behind the place `after`, or from `offset` on."""
+
+    after: str | None = Field(default=None, max_length=200)
+    offset: int = Field(default=0, ge=0, le=10_000_000)
+    count: int = Field(default=100, ge=1, le=1000)
+
+    @property
+    def filters(self) -> bool:
+        """Whether anything but the kind and a plain page is asked for."""
+        return bool(self.model_fields_set - {"kind", "offset", "count"})
+
+
 class FindingsResponse(BaseModel):
-    """Findings, newest first."""
+    """Findings, newest first; `left` is how many follow, and `next` goes into `after` for them, null where none do."""
 
     findings: list[Finding]
     offset: int
     count: int
+    left: int | None = None
+    next: str | None = None
+
+
+class MarkRequest(_Request):
+    """What a family of texts is for; null = nothing in particular."""
+
+    mark: Mark | None
+
+
+class MarkResponse(BaseModel):
+    """What the family is for now."""
+
+    family: str
+    mark: Mark | None
 
 
 class SkipsResponse(BaseModel):

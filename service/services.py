@@ -10,6 +10,7 @@ from fastapi import Request
 
 from ensemble.tasks.task import Task
 from ensemble.verdict import Verdict
+from miners.found import FoundIndex
 from miners.labelling import Labelling
 from miners.queue.api_keys import Checked
 from miners.queue.audit import AuditLog, MemoryAuditLog
@@ -52,6 +53,7 @@ class Services:
         sessions: browsers that are signed in; by default in memory.
         audit: what admins did; by default in memory.
         attack: the attack bench; None where it is switched off.
+        found: the index of findings; empty until somebody asks.
     """
 
     score: ScoreTexts
@@ -68,6 +70,7 @@ class Services:
     sessions: SessionStore = field(default_factory=lambda: SessionStore(MemorySessionRecords()))
     audit: AuditLog = field(default_factory=MemoryAuditLog)
     attack: AttackDesk | None = None
+    found: FoundIndex = field(default_factory=FoundIndex)
 
 
 def services(request: Request) -> Services:

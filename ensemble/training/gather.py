@@ -26,7 +26,8 @@ FEWEST_OF_EACH_LABEL = 20
 ALIKE = 0.5
 """Texts that share this much of their word triples (Jaccard) are one family, and one group where no field names any."""
 
-_SHOWN_LINES = 3
+KEPT_APART = ("hold-out", "regression")
+"""What `mark` may say of a row that must not train."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,11 @@ def gather(
         InputError: the file cannot be read, or holds too few rows, or one label only; the message says what to do.
     """
     kept: list[tuple[Row, int, str]] = []
-    reader = RowReader([source], on_bad=on_bad)
+    reader, apart = RowReader([source], on_bad=on_bad), _Apart()
     counts: dict[str, int] = defaultdict(int)
     refused: list[BadRow] = []
     for row in reader:
+        apart.look(row)
         problem, kind = _problem(row, label, split_by)
         if problem:
             counts[kind] += 1
@@ -76,6 +78,8 @@ def gather(
     bad = reader.bad + counts.pop("bad", 0)
     record = DataRecord(source=str(source), read=reader.good + reader.bad, bad=bad, split_by=split_by)
     record = record.model_copy(update=counts)
+    kept, marked = apart.without(kept)
+    record = record.model_copy(update={"marked": marked})
     if not kept:
         raise _nothing(record, label, refused)
     rows, contradicted, exact = _distinct(kept, on_bad)
@@ -85,6 +89,29 @@ def gather(
     )
     _check_enough(rows, record)
     return Gathered(tuple(rows), record)
+
+
+class _Apart:
+    """Rows that are marked as not for training, and all others of their families, whatever those say."""
+
+    def __init__(self) -> None:
+        self._families: set[str] = set()
+        self._texts: set[str] = set()
+
+    def look(self, row: Row) -> None:
+        """Notes what a row is marked as, whether or not it can be used otherwise."""
+        if row.meta.get("mark") in KEPT_APART:
+            self._texts.add(row.as_text().id)
+            if row.meta.get("family"):
+                self._families.add(str(row.meta["family"]))
+
+    def without(self, kept: list[tuple[Row, int, str]]) -> tuple[list[tuple[Row, int, str]], int]:
+        """The rows that may train, and how many may not."""
+        left = [each for each in kept if not self._holds(each[0])]
+        return left, len(kept) - len(left)
+
+    def _holds(self, row: Row) -> bool:
+        return row.as_text().id in self._texts or str(row.meta.get("family") or "") in self._families
 
 
 def field_of(row: Row, path: str) -> Any:
@@ -107,6 +134,12 @@ def _problem(row: Row, label: str, split_by: str | None) -> tuple[str, str]:
 def _nothing(record: DataRecord, label: str, refused: Sequence[BadRow]) -> InputError:
     if not record.read:
         return InputError(f"{record.source} holds no rows", field="--data")
+    if record.marked:
+        return InputError(
+            f"of the {record.read:,} rows of {record.source} none may train: {record.marked:,} are marked "
+            "hold-out or regression, by family",
+            field="--data",
+        )
     why = str(refused[0]) if refused else f"{label} must be 0 or 1; the reasons stand above"
     return InputError(f"none of the {record.read:,} rows of {record.source} can be used: {why}", field="--data")
 

@@ -132,13 +132,22 @@ class LabelBook:
                 return
 
     def _note(self, item: Item) -> None:
-        self._texts[item.new.id] = item.new
+        self._texts[item.new.id] = _as_marked(item)
         if len(self._texts) > MOST_LABELS:
             forgotten = next(iter(self._texts))
             del self._texts[forgotten]
             self._settled.pop(forgotten, None)
         if item.new.provenance.campaign == self._campaign:
             self._own[item.new.id] = item.finding or ""
+
+
+def _as_marked(item: Item) -> NewItem:
+    """The item with its family's mark as its split, so that no prompt holds what is kept out of training."""
+    if item.mark is None:
+        return item.new
+    origin = item.new.provenance
+    marked = origin.model_copy(update={"meta": {**origin.meta, "split": item.mark}})
+    return item.new.model_copy(update={"provenance": marked})
 
 
 def _said(item: Item) -> Said:

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from ensemble.errors import InputError
 from miners.queue.labels import mean_severity
 from miners.queue.types import Answer, Finding, Item, NewAnswer, NewItem
-from miners.splits import split_of
+from miners.splits import split_of_item
 
 Row = dict[str, Any]
 
@@ -33,7 +33,8 @@ _FOR_READERS: dict[str, tuple[type, Callable[[Item], Any]]] = {
     "campaign": (str, lambda item: item.new.provenance.campaign),
     "parent": (str, lambda item: item.new.provenance.parent),
     "family": (str, lambda item: item.new.provenance.family),
-    "split": (str, lambda item: split_of(item.new.provenance)),
+    "mark": (str, lambda item: item.mark),
+    "split": (str, split_of_item),
 }
 _FIRST = ("text", "context", "id", "label", "label_name", "finding", "severity", "selection_probability")
 _SCALARS = (str, int, float, bool)

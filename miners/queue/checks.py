@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from ensemble.errors import InputError
-from miners.queue.types import NewItem
+from miners.queue.types import MARKS, Mark, NewItem
 
 MAX_LEASES = 100
 """Most items leased by one request."""
@@ -20,9 +20,12 @@ MAX_ANSWERS = 100
 MAX_AMENDMENTS = 100
 """Most corrections of one answer; each keeps a body in its history."""
 MAX_NAME = 128
+MAX_FAMILY = 1_000
+"""Longest name of a family that can be marked, in characters."""
 MAX_REASON = 2_000
 """Longest reason for a skip, in characters."""
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _TASK = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -92,9 +95,19 @@ def check_reason(reason: str) -> str:
     """Why an item is skipped: any text without lone surrogates."""
     if len(reason) > MAX_REASON:
         _refuse("reason", f"has {len(reason):,} characters; the limit is {MAX_REASON:,}")
-    if any("\ud800" <= character <= "\udfff" for character in reason):
+    if _SURROGATE.search(reason):
         _refuse("reason", "holds a lone surrogate")
     return reason
+
+
+def check_mark(family: str, mark: Mark | None) -> None:
+    """A family that can be marked, and a mark or none."""
+    if not 1 <= len(family) <= MAX_FAMILY:
+        _refuse("family", f"has {len(family):,} characters; 1 to {MAX_FAMILY:,} are allowed")
+    if _SURROGATE.search(family):
+        _refuse("family", "holds a lone surrogate")
+    if mark is not None and mark not in MARKS:
+        _refuse("mark", f"is {mark!r}; {', '.join(MARKS)} are allowed")
 
 
 def check_items(items: Sequence[NewItem], task: str) -> None:

@@ -8,7 +8,18 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from miners.queue.labels import mean_severity
-from miners.queue.types import Answer, AnswerValue, Finding, FindingKind, Item, Lease, NewAnswer, NewItem, Receipt, Skip
+from miners.queue.types import (
+    Answer,
+    AnswerValue,
+    Finding,
+    FindingKind,
+    Item,
+    Lease,
+    NewAnswer,
+    NewItem,
+    Receipt,
+    Skip,
+)
 
 _RANKED = {"priority", "why", "parts"}
 """What changes when an item is ranked anew; kept apart from the item itself."""
@@ -36,6 +47,7 @@ def pack_item(item: NewItem) -> tuple[str | int, ...]:
         rank_json(item.why, item.parts),
         item.author,
         item.truth or "",
+        item.provenance.family if item.provenance.parent else "",
     )
 
 
@@ -96,7 +108,7 @@ def unpack_answer(flat: Sequence[str]) -> Answer:
 
 
 def unpack_item(whole: Sequence[Sequence[str]]) -> Item:
-    """Item out of its hash and those of its answers."""
+    """Item out of its hash and those of its answers; its mark is kept elsewhere, by family."""
     fields = pairs(whole[0])
     changed = {"priority": float(fields["prio"]), "needed": int(fields["need"])}
     new = {**json.loads(fields["new"]), **json.loads(fields["rank"]), **changed}
@@ -112,16 +124,16 @@ def unpack_item(whole: Sequence[Sequence[str]]) -> Item:
         confidence=float(fields["conf"]) if "conf" in fields else None,
         ambiguity=float(fields["amb"]) if "amb" in fields else None,
         finding=cast(FindingKind, fields.get("finding", "")) or None,
+        found_at=moment(fields["found_at"]) if fields.get("finding") else None,
     )
 
 
-def unpack_finding(whole: Sequence[Sequence[str]]) -> Finding | None:
-    """Finding out of an item; None if it has stopped being one in the meantime."""
-    item = unpack_item(whole)
-    if item.finding is None:
+def finding_in(item: Item) -> Finding | None:
+    """Finding out of an item; None if it is none (any more)."""
+    if item.finding is None or item.found_at is None:
         return None
     severity = mean_severity([answer.body for answer in item.answers])
-    return Finding(kind=item.finding, item=item, severity=severity, at=moment(pairs(whole[0])["found_at"]))
+    return Finding(kind=item.finding, item=item, severity=severity, at=item.found_at)
 
 
 def chunks(items: Sequence[NewItem], *, most: int, most_bytes: int) -> Iterator[list[NewItem]]:

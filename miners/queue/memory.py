@@ -9,6 +9,7 @@ from miners.queue.checks import (
     MAX_AMENDMENTS,
     check_count,
     check_items,
+    check_mark,
     check_name,
     check_needed,
     check_priority,
@@ -26,6 +27,7 @@ from miners.queue.types import (
     EnqueueOutcome,
     Judgement,
     Lease,
+    Mark,
     NewAnswer,
     NewItem,
     Receipt,
@@ -151,10 +153,23 @@ class MemoryQueue(MemoryLedger):
                 return answer.receipt
             if len(answer.history) >= MAX_AMENDMENTS:
                 refuse(Code.TOO_OFTEN, answer_id)
-            _check_spans(body, self._items[answer.item])
+            item = self._items[answer.item]
+            _check_spans(body, item)
+            graver, told = body.severity != answer.body.severity, len(self._labelled)
             answer.replace(body, self._now())
-            answer.receipt = self._settle(answer_id, self._items[answer.item], answer.receipt.answers)
+            answer.receipt = self._settle(answer_id, item, answer.receipt.answers)
+            told_of = item.label is not None and not item.new.plant and item.new.truth is None
+            if graver and told_of and len(self._labelled) == told:
+                self._labelled.append(item.new.id)
             return answer.receipt
+
+    def mark(self, family: str, mark: Mark | None) -> None:
+        """Says what a family is for; see `Queue`."""
+        check_mark(family, mark)
+        with self._lock:
+            self._marks.pop(family, None)
+            if mark is not None:
+                self._marks[family] = mark
 
     def reprioritise(
         self, item_id: str, priority: float, *, why: str = "", parts: dict[str, float] | None = None

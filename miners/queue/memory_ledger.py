@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import bisect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from miners.queue.checks import check_name, check_share, check_task
-from miners.queue.codec import moment
+from miners.queue.codec import finding_in
 from miners.queue.codes import refuse_item
-from miners.queue.labels import mean_severity
 from miners.queue.memory_records import AnswerRecord, ItemRecord, LeaseRecord, Place, Stats
-from miners.queue.types import Answer, Counts, Finding, FindingKind, Item, Judged
+from miners.queue.types import Answer, Counts, Finding, FindingKind, Item, Judged, Mark
 
 
 class MemoryLedger:
@@ -44,6 +43,7 @@ class MemoryLedger:
         self._labelled: list[str] = []
         self._seen: dict[str, set[str]] = {}
         self._raters: set[str] = set()
+        self._marks: dict[str, Mark] = {}
         self._stats = Stats()
         self._order = 0
 
@@ -119,6 +119,23 @@ class MemoryLedger:
             shown = tuple(self._shown_item(item) for item in own[offset : offset + count])
             return Judged(total=len(own), items=shown)
 
+    def look_up(self, item_ids: Sequence[str]) -> list[Item]:
+        """Those of these items that there are; see `Ledger`."""
+        with self._lock:
+            return [self._shown_item(self._items[each]) for each in item_ids if each in self._items]
+
+    def family(self, family: str, *, offset: int = 0, count: int = 200) -> list[Item]:
+        """Items of a family that have a parent; see `Ledger`."""
+        with self._lock:
+            origins = ((item, item.new.provenance) for item in self._items.values())
+            made = [item for item, origin in origins if origin.parent and origin.family == family]
+            return [self._shown_item(item) for item in made[offset : offset + count]]
+
+    def marks(self) -> dict[str, Mark]:
+        """All marks, by family."""
+        with self._lock:
+            return dict(self._marks)
+
     def plants(self) -> Iterator[Item]:
         """Items that drills planted, in order of arrival."""
         with self._lock:
@@ -174,14 +191,14 @@ class MemoryLedger:
         self._place(item)
 
     def _shown_item(self, item: ItemRecord) -> Item:
-        return item.shown([self._answers[answer].shown(answer) for answer in item.answers])
+        mark = self._marks.get(item.new.provenance.family)
+        return item.shown([self._answers[answer].shown(answer) for answer in item.answers], mark)
 
     def _shown_finding(self, item: ItemRecord) -> Finding:
-        shown = self._shown_item(item)
-        if shown.finding is None:
-            raise ValueError(f"item {shown.new.id} is no finding")
-        severity = mean_severity([answer.body for answer in shown.answers])
-        return Finding(kind=shown.finding, item=shown, severity=severity, at=moment(item.found_at))
+        found = finding_in(self._shown_item(item))
+        if found is None:
+            raise ValueError(f"item {item.new.id} is no finding")
+        return found
 
 
 def _by_skips(item: ItemRecord) -> tuple[int, str]:

@@ -7,7 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from miners.queue.codec import moment
-from miners.queue.types import Answer, AnswerValue, FindingKind, Item, ItemState, NewAnswer, NewItem, Receipt, Skip
+from miners.queue.types import (
+    Answer,
+    AnswerValue,
+    FindingKind,
+    Item,
+    ItemState,
+    Mark,
+    NewAnswer,
+    NewItem,
+    Receipt,
+    Skip,
+)
 
 Place: TypeAlias = tuple[float, int, str]
 """Where an item stands: negated priority, order of arrival, id; the smallest is served first."""
@@ -40,7 +51,7 @@ class ItemRecord:
     found_order: int = 0
     found_at: int = 0
 
-    def shown(self, answers: Sequence[Answer]) -> Item:
+    def shown(self, answers: Sequence[Answer], mark: Mark | None = None) -> Item:
         """As the ledger shows it."""
         return Item(
             new=self.new,
@@ -54,6 +65,8 @@ class ItemRecord:
             confidence=self.confidence,
             ambiguity=self.ambiguity,
             finding=self.finding,
+            found_at=moment(self.found_at) if self.finding else None,
+            mark=mark,
         )
 
 

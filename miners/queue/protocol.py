@@ -15,6 +15,7 @@ from miners.queue.types import (
     Judged,
     Judgement,
     Lease,
+    Mark,
     NewAnswer,
     NewItem,
     Receipt,
@@ -109,6 +110,13 @@ class Queue(Protocol):
     def amend(self, answer_id: str, rater: str, body: NewAnswer) -> Receipt:
         """Corrects one's own answer; the old body is kept in its history; the label follows."""
 
+    def mark(self, family: str, mark: Mark | None) -> None:
+        """Says what a whole family of texts is for, those that come later included; None takes that back.
+
+        Raises:
+            InputError: no mark, or no name of a family that can be kept.
+        """
+
 
 class Ledger(Protocol):
     """What admins read."""
@@ -131,10 +139,20 @@ class Ledger(Protocol):
     def labelled(self, *, offset: int = 0, count: int = 200) -> list[Item]:
         """Items as they are now, in the order in which labels were set.
 
-        Once more for every change of a label, and for every further answer behind it that was ordered.
+        Once more for every change of a label, for every further answer behind it that was ordered, and where a
+        correction changed only its severity.
 
         The order only grows at its end, so that a reader who has seen n goes on with `offset` n. Plants are left out.
         """
+
+    def look_up(self, item_ids: Sequence[str]) -> list[Item]:
+        """Those of these items that there are, in that order."""
+
+    def family(self, family: str, *, offset: int = 0, count: int = 200) -> list[Item]:
+        """Items of a family that were made from another text (they have a parent), in order of arrival."""
+
+    def marks(self) -> dict[str, Mark]:
+        """All marks, by family."""
 
     def plants(self) -> Iterator[Item]:
         """Items that drills planted, in order of arrival."""

@@ -16,6 +16,7 @@ from miners.queue.checks import (
     MAX_AMENDMENTS,
     check_count,
     check_items,
+    check_mark,
     check_name,
     check_needed,
     check_priority,
@@ -28,6 +29,7 @@ from miners.queue.checks import (
 )
 from miners.queue.codes import Code, refuse, refuse_full, refuse_item, refuse_moved, refuse_record
 from miners.queue.labels import said
+from miners.queue.marks import RedisMarks
 from miners.queue.scripts import Scripts
 from miners.queue.types import (
     Answer,
@@ -39,6 +41,7 @@ from miners.queue.types import (
     Judged,
     Judgement,
     Lease,
+    Mark,
     NewAnswer,
     NewItem,
     Receipt,
@@ -79,6 +82,7 @@ class RedisQueue:
         self._limit = waiting_limit
         self._max_skips = max_skips
         self._gold_share = check_share(gold_share)
+        self._marks = RedisMarks(client, f"{{hungjury:{task}}}:")
         self._scripts = Scripts(client, f"{{hungjury:{task}}}:", max_expiries=max_expiries)
 
     def enqueue(self, items: Sequence[NewItem], *, looked: int | None = None) -> list[EnqueueOutcome]:
@@ -223,36 +227,48 @@ class RedisQueue:
     def top(self, count: int) -> list[Item]:
         """The items that would be served next to a new rater, best first."""
         ids = self._scripts.ask("page", "", "top", 0, count)
-        return [codec.unpack_item(whole) for whole in self._read(ids)]
+        return self.look_up(ids)
 
     def item(self, item_id: str) -> Item:
         """One item with its whole history; UnknownItemError if there is none."""
-        found = list(self._read([item_id]))
+        found = self.look_up([item_id])
         if not found:
             refuse_item(item_id)
-        return codec.unpack_item(found[0])
+        return found[0]
 
     def findings(self, *, kind: FindingKind | None = None, offset: int = 0, count: int = 100) -> list[Finding]:
         """Newest first."""
         ids = self._scripts.ask("page", "", kind or "all", offset, count)
-        found = (codec.unpack_finding(whole) for whole in self._read(ids))
-        return [finding for finding in found if finding is not None]
+        return [finding for item in self.look_up(ids) if (finding := codec.finding_in(item)) is not None]
+
+    def look_up(self, item_ids: Sequence[str]) -> list[Item]:
+        """Those of these items that there are; see `Ledger`."""
+        return [item for at in range(0, len(item_ids), PAGE) for item in self._read(item_ids[at : at + PAGE])]
+
+    def family(self, family: str, *, offset: int = 0, count: int = 200) -> list[Item]:
+        """Items of a family that have a parent; see `Ledger`."""
+        return self.look_up(self._scripts.ask("page", "", f"family:{family}", offset, count))
+
+    def mark(self, family: str, mark: Mark | None) -> None:
+        """Says what a family is for; see `Queue`."""
+        check_mark(family, mark)
+        self._marks.put(family, mark)
+
+    def marks(self) -> dict[str, Mark]:
+        """All marks, by family."""
+        return self._marks.all()
 
     def arrived(self, *, offset: int = 0, count: int = 200) -> list[Item]:
         """Items in order of arrival; see `Ledger`."""
-        ids = self._scripts.ask("page", "", "ids", offset, count)
-        return [codec.unpack_item(whole) for whole in self._read(ids)]
+        return self.look_up(self._scripts.ask("page", "", "ids", offset, count))
 
     def labelled(self, *, offset: int = 0, count: int = 200) -> list[Item]:
         """Items in the order in which their labels were set; see `Ledger`."""
-        return [
-            codec.unpack_item(whole) for whole in self._read(self._scripts.ask("page", "", "labelled", offset, count))
-        ]
+        return self.look_up(self._scripts.ask("page", "", "labelled", offset, count))
 
     def skipped(self, *, offset: int = 0, count: int = 200) -> list[Item]:
         """Items that raters would not judge; see `Ledger`."""
-        ids = self._scripts.ask("page", "", "skipped", offset, count)
-        return [codec.unpack_item(whole) for whole in self._read(ids)]
+        return self.look_up(self._scripts.ask("page", "", "skipped", offset, count))
 
     def judged(self, rater: str, *, offset: int = 0, count: int = 200) -> Judged:
         """Items that a rater has answered; see `Ledger`."""
@@ -260,13 +276,12 @@ class RedisQueue:
         behind = 1
         while behind:
             behind, total, *ids = self._scripts.ask("judged", "", rater, offset, count, INDEXED_AT_ONCE)
-        return Judged(total=total, items=tuple(codec.unpack_item(whole) for whole in self._read(ids)))
+        return Judged(total=total, items=tuple(self.look_up(ids)))
 
     def plants(self) -> Iterator[Item]:
         """Items that drills planted, in order of arrival, a page at a time."""
         for ids in self._pages("plants"):
-            for whole in self._read(ids):
-                yield codec.unpack_item(whole)
+            yield from self._read(ids)
 
     def answers(self) -> Iterator[Answer]:
         """Every accepted answer in its current form, oldest first."""
@@ -277,8 +292,7 @@ class RedisQueue:
     def items(self) -> Iterator[Item]:
         """Every item in order of arrival, a page at a time."""
         for ids in self._pages("ids"):
-            for whole in self._read(ids):
-                yield codec.unpack_item(whole)
+            yield from self._read(ids)
 
     def _ask(self, verb: str, lease_id: str, rater: str, *args: str | int) -> list[str]:
         check_name(rater, "rater")
@@ -297,6 +311,11 @@ class RedisQueue:
             yield ids
             offset += len(ids)
 
-    def _read(self, ids: Sequence[str]) -> Iterator[list[list[str]]]:
-        for at in range(0, len(ids), PAGE):
-            yield from filter(None, self._scripts.ask("items", "", *ids[at : at + PAGE]))
+    def _read(self, ids: Sequence[str]) -> list[Item]:
+        """A page of items, with what their families are marked as."""
+        found = [codec.unpack_item(whole) for whole in self._scripts.ask("items", "", *ids) if whole] if ids else []
+        marks = self._marks.of([item.new.provenance.family for item in found])
+        return [
+            item if mark is None else item.model_copy(update={"mark": mark})
+            for item, mark in zip(found, marks, strict=True)
+        ]

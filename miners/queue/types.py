@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -14,6 +14,8 @@ AnswerValue = Literal["yes", "no", "unsure"]
 EnqueueOutcome = Literal["added", "raised", "known"]
 FindingKind = Literal["FN", "FP"]
 ItemState = Literal["open", "done", "dead"]
+Mark = Literal["train", "hold-out", "regression"]
+MARKS: tuple[Mark, ...] = get_args(Mark)
 
 
 class _Frozen(BaseModel):
@@ -171,6 +173,8 @@ class Item(_Frozen):
         confidence: P(the label is right), given that the text is yes or no; None before a model has seen all answers.
         ambiguity: P(careful people answer it differently), likewise.
         finding: "FN" or "FP" where the deployed member's decision was wrong.
+        found_at: when it became a finding.
+        mark: what an admin says its family is for; None where nobody has said so.
     """
 
     new: NewItem
@@ -184,6 +188,8 @@ class Item(_Frozen):
     confidence: float | None = None
     ambiguity: float | None = None
     finding: FindingKind | None = None
+    found_at: datetime | None = None
+    mark: Mark | None = None
 
 
 class Judgement(_Frozen):

@@ -148,6 +148,7 @@ def _data_lines(data: DataRecord) -> list[str]:
         "nearly repeated": data.near_duplicates,
         "labelled both 0 and 1": data.contradictions,
         "like a held-out text": data.held_back,
+        "marked hold-out or regression": data.marked,
     }
     told = ", ".join(f"{count:,} {why}" for why, count in left_out.items() if count)
     sizes = ", ".join(

@@ -8,13 +8,11 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from miners.adjudicated import LiveIndependence
-from miners.queue.types import FindingKind
 from miners.raters import RaterReport, rater_report
 from service.auditing import showed
-from service.auth import OrderingItems, ReadingFindings, ReadingItems, ReadingMetrics, ReadingQueue, ReadingRaters
+from service.auth import OrderingItems, ReadingItems, ReadingMetrics, ReadingQueue, ReadingRaters
 from service.http_errors import ApiError
 from service.schemas import (
-    FindingsResponse,
     ItemResponse,
     OrderRequest,
     OrderResponse,
@@ -37,24 +35,6 @@ async def queue(request: Request, _: ReadingQueue, given: Given, top: Annotated[
     if items:
         showed(request, len(items))
     return {**counts.model_dump(), "top": items}
-
-
-@router.get("/findings", response_model=FindingsResponse, summary="Items on which the deployed member is wrong")
-async def findings(
-    request: Request,
-    _: ReadingFindings,
-    given: Given,
-    kind: FindingKind | None = None,
-    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
-    count: Annotated[int, Query(ge=1, le=1000)] = 100,
-) -> Any:
-    """Newest first. FN: label yes, passed. FP: label no, flagged.
-
-    How the members differed is in `item.new.verdict.kinds`, for example `judge-against-activations`.
-    """
-    found = await run_in_threadpool(given.ledger.findings, kind=kind, offset=offset, count=count)
-    showed(request, len(found))
-    return {"findings": found, "offset": offset, "count": len(found)}
 
 
 @router.get("/skips", response_model=SkipsResponse, summary="Items that raters would not judge")

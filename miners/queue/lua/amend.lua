@@ -24,7 +24,13 @@ if far then return far end
 
 tally(item, old[4], old[5], -1)
 tally(item, value, severity, 1)
+local told = call('LLEN', P .. 'labelled')
 local answers, needed, label = settle(item, value, old[9])
+-- Whoever follows `labelled` knows severities too.
+local known = call('HMGET', P .. 'i:' .. item, 'label', 'passed', 'truth')
+if severity ~= old[5] and known[1] and known[2] ~= 'p' and not known[3] and call('LLEN', P .. 'labelled') == told then
+  call('RPUSH', P .. 'labelled', item)
+end
 -- Bodies are joined as text: decoding and encoding them here could change a number.
 local entry = '{"at":' .. old[6] .. ',"body":' .. old[3] .. '}'
 if old[7] ~= '' then entry = old[7] .. ',' .. entry end

@@ -18,10 +18,12 @@
 --   a:<answer>      HASH    item, rater, first, said, body, at, history, count, n, need, label (an answer has its lease's id,
 --                           or one that its recorder chose)
 --   log             LIST    every answer, oldest first
---   labelled        LIST    item, each time that its label is set, changes or has an answer more behind it, oldest
---                           first; without plants
+--   labelled        LIST    item, each time that its label is set, changes, has an answer more behind it or is corrected
+--                           in its severity, oldest first; without plants
 --   gold            LIST    items of known label that every rater may be served, in order of arrival; their state is gold
 --   plants          LIST    items that drills planted, in order of arrival
+--   family:<family> LIST    items of a family that were made from another text, in order of arrival
+--   marks           HASH    family -> train, hold-out or regression
 --   skipped         ZSET    item -> raters who ever skipped it
 --   by:<rater>      LIST    answers of a rater, oldest first, as far as `indexed` says; see judged.lua
 --   indexed         STRING  how many entries of log are in those lists

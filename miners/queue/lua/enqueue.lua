@@ -2,12 +2,13 @@
 --
 -- ARGV  max expiries, token of this call, waiting limit, arrivals that the caller has looked at (-1: does not matter),
 --       then per item: id, priority, -priority, needed, passed (0, 1, or p for a plant), new (JSON), rank (JSON), author
---       (who is never served it; empty = nobody), truth (yes or no for gold, else empty)
+--       (who is never served it; empty = nobody), truth (yes or no for gold, else empty), family (empty where the item
+--       was not made from another text)
 -- Returns {OK, outcome, ...} with "added", "raised" or "known", {FULL, waiting}, or {MOVED, arrivals} where an item is
 -- new and more have arrived than the caller has looked at.
 -- Repeated with one token it gives the same outcomes: each item keeps the token and outcome of its last call.
 
-local FIELDS = 9
+local FIELDS = 10
 local FIRST = 5
 local token, limit, looked = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 
@@ -28,6 +29,7 @@ local function add(id, i)
     call('HSET', P .. 'i:' .. id, 'truth', ARGV[i + 8], 'state', 'gold')
     call('RPUSH', P .. 'gold', id)
   end
+  if ARGV[i + 9] ~= '' then call('RPUSH', P .. 'family:' .. ARGV[i + 9], id) end
   place(id)
   return 'added'
 end

@@ -1,6 +1,6 @@
 -- A page of item or answer ids out of one of the orderings.
 --
--- ARGV  max expiries, which (top, ids, plants, log, labelled, skipped, FN, FP, all), offset, count
+-- ARGV  max expiries, which (top, ids, plants, log, labelled, skipped, FN, FP, all, or family:<name>), offset, count
 -- Returns {OK, id, ...}. `top` expires what is due first, as a claim would.
 
 local which, first = ARGV[2], tonumber(ARGV[3])
@@ -11,7 +11,7 @@ if which == 'top' then
   sweep(1000)
   found = call('ZRANGE', P .. 'ready', first, last)
   for i, slot in ipairs(found) do found[i] = item_of(slot) end
-elseif which == 'ids' or which == 'plants' or which == 'log' or which == 'labelled' then
+elseif which == 'ids' or which == 'plants' or which == 'log' or which == 'labelled' or string.sub(which, 1, 7) == 'family:' then
   found = call('LRANGE', P .. which, first, last)
 elseif which == 'skipped' then
   found = call('ZREVRANGE', P .. 'skipped', first, last)

@@ -125,3 +125,24 @@ def test_a_field_that_no_row_has_is_named(gathered):
     """A slip in the option is not silently another split."""
     with pytest.raises(InputError, match=r"has no meta\.event"):
         gathered(made_up(60), split_by="meta.event")
+
+
+def test_rows_marked_as_kept_apart_do_not_train(gathered):
+    """Nor does anything else of their families, whatever it is labelled or marked; they are counted."""
+    marked = [
+        _row("He held it over a flame.", 1, mark="hold-out", family="f1"),
+        _row("Nobody saw it coming at all.", 0, mark="regression"),
+        _row("Rewritten, and of the same family.", 1, family="f1"),
+        _row("Not labelled, but it marks its family.", None, mark="regression", family="f2"),
+        _row("A child of that one.", 0, mark="train", family="f2"),
+        _row("To be trained on by all means.", 1, mark="train", family="f3"),
+    ]
+    found = gathered([*made_up(60), *marked])
+    assert found.record.marked == 4
+    assert [row.text for row in found.rows[60:]] == ["To be trained on by all means."]
+
+
+def test_nothing_but_marked_rows(gathered):
+    """It says why there is nothing to train on."""
+    with pytest.raises(InputError, match="60 are marked hold-out or regression"):
+        gathered([{**row, "meta": {**row["meta"], "mark": "hold-out"}} for row in made_up(60)])

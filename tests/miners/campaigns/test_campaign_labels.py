@@ -264,3 +264,17 @@ def test_labels_are_remembered_in_bounds(new_item_of, monkeypatch):
     book.settle(closing)
     assert {known.said.id for known in book.answered()} == {said.id for said in closing.labels[-5:]}
     assert isinstance(closing.labels[0], Said)
+
+
+def test_what_a_family_is_marked_as_is_its_split(new_item_of):
+    """Who learns from labels is told, so that nothing kept out of training stands in a prompt."""
+    queue = MemoryQueue("injury")
+    items = [new_item_of("a text about a lamp"), new_item_of("another, about a door")]
+    queue.enqueue(items)
+    queue.mark(items[0].provenance.family, "hold-out")
+    for lease in queue.lease("ann", count=2, request_id="r"):
+        queue.answer(lease.lease_id, "ann", NewAnswer(answer="yes"))
+    book = LabelBook(queue, "c", Patience())
+    book.follow()
+    closing = Closing(round=0, read=book.read, labels=book.pending())
+    assert [outcome.provenance.meta.get("split") for outcome in book.outcomes(closing)] == ["hold-out", None]

@@ -23,7 +23,7 @@ VERDICT = Verdict(
 )
 KNOWN_KEYS = re.compile(
     r"\{hungjury:[\w.-]+\}:(i:.+|ids|ready|leases|l:[0-9a-f]{32}-\d+|q:[0-9a-f]{32}|seen:.+|a:.+|log|labelled|plants|gold"
-    r"|skipped|by:.+|indexed|found:(FN|FP|all)|raters|stats|seq|deep|cursor|behind:.+)"
+    r"|family:.+|marks|skipped|by:.+|indexed|found:(FN|FP|all)|raters|stats|seq|deep|cursor|behind:.+)"
     r"|\{hungjury:[\w.-]+\}:traffic:(salt|windows|cleared|[ktns]:\d+)"
     r"|\{hungjury\}:(keys:(ids|k:[0-9a-f]{12})|campaigns:(names|c:.+|b:\d+:.+))"
     r"|\{hungjury\}:(sessions:(s:[0-9a-f]{64}|k:[\w-]+)|audit:(log|t:[0-9a-f]{32}))"
@@ -164,6 +164,7 @@ def check_records(client, prefix):
         assert gold or (item["state"] == "done") == (done == need)
         assert (item["state"] == "gold") == gold
         assert (item_id in client.lrange(prefix + "gold", 0, -1)) == (gold and "retired" not in item)
+        check_family(client, prefix, item_id, json.loads(item["new"])["provenance"])
         planted = item["passed"] == "p"
         assert (item_id in plants) == planted
         assert (item_id in labelled) == ("label" in item and not planted)
@@ -183,6 +184,12 @@ def check_records(client, prefix):
     assert stats["dead"] == states["dead"]
     assert stats["granted"] == len(answers) - stats["recorded"] + stats["released"] + stats["expired"] + len(leases)
     check_cursors(client, prefix)
+
+
+def check_family(client, prefix, item_id, origin):
+    """What was made from another text stands once in its family's list, and nothing else does."""
+    relatives = client.lrange(f"{prefix}family:{origin['family']}", 0, -1)
+    assert relatives.count(item_id) == bool(origin["parent"])
 
 
 def check_cursors(client, prefix):

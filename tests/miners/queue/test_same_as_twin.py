@@ -15,7 +15,7 @@ from miners.queue.connect import connect
 from miners.queue.memory import MemoryQueue
 from miners.queue.redis_queue import RedisQueue
 from miners.queue.scripts import source
-from miners.queue.types import Judgement, NewAnswer, Span
+from miners.queue.types import MARKS, Judgement, NewAnswer, Span
 
 RATERS = st.sampled_from(["ann", "bob", "cid"])
 BODIES = st.builds(
@@ -29,6 +29,13 @@ PRIORITIES = st.sampled_from([-1.0, 0.0, 0.5, 0.5 + 2**-53, 1e300])
 REACHED: Counter[str] = Counter()
 IDS = [f"i{number}" for number in range(8)]
 GOLD = ["g1", "g2"]
+FAMILIES = ["even", "odd"]
+
+
+def origin(item_id):
+    """Every second text was made from another one of its family."""
+    number = int(item_id[1:])
+    return Provenance(source="tests", family=FAMILIES[number % 2], parent="i0" if number % 4 > 1 else None)
 
 
 class Twins(RuleBasedStateMachine):
@@ -49,7 +56,7 @@ class Twins(RuleBasedStateMachine):
         self.memory = MemoryQueue("injury", clock=lambda: self.now, **limits)
         self.leases, self.requests = ["ghost"], 0
         start = [
-            self.new_item(item_id, needed=need, deployed_passed=passed)
+            self.new_item(item_id, needed=need, deployed_passed=passed, provenance=origin(item_id))
             for item_id, need in zip(IDS, needed, strict=False)
         ]
         self.both(lambda queue: queue.enqueue(start))
@@ -67,6 +74,7 @@ class Twins(RuleBasedStateMachine):
             REACHED["tie"] += any(
                 sorted(a.body.answer for a in item.answers) == ["no", "yes"] for item in self.memory.items()
             )
+            REACHED["marked"] += any(item.mark for item in self.memory.items())
             REACHED["spans"] += any(answer.body.spans for answer in self.memory.answers())
             REACHED["skipped to death"] += any(
                 item.state == "dead" and len(item.skips) > 1 for item in self.memory.skipped()
@@ -97,7 +105,13 @@ class Twins(RuleBasedStateMachine):
     def enqueue(self, ids, priority, needed, passed, looked, author):
         items = [
             self.new_item(
-                item_id, priority, needed=needed, deployed_passed=passed, why=f"why {priority}", author=author
+                item_id,
+                priority,
+                needed=needed,
+                deployed_passed=passed,
+                why=f"why {priority}",
+                author=author,
+                provenance=origin(item_id),
             )
             for item_id in sorted(ids)
         ]
@@ -199,6 +213,12 @@ class Twins(RuleBasedStateMachine):
         judgement = Judgement(label=label, confidence=0.9 + 2**-53, ambiguity=1e-7, **counts)
         REACHED["relabelled"] += self.both(lambda queue: queue.relabel(item_id, judgement)) is True
 
+    @rule(
+        family=st.sampled_from([*FAMILIES, "", "fam ily/\n\U0001f600"]), mark=st.none() | st.sampled_from([*MARKS, "?"])
+    )
+    def mark(self, family, mark):
+        self.both(lambda queue: queue.mark(family, mark))
+
     @rule(item_id=st.sampled_from(IDS))
     def revive(self, item_id):
         self.both(lambda queue: queue.revive(item_id))
@@ -225,6 +245,10 @@ class Twins(RuleBasedStateMachine):
         self.both(lambda queue: [timeless(answer.model_dump()) for answer in queue.answers()])
         self.both(lambda queue: [timeless(finding.model_dump()) for finding in queue.findings()])
         self.both(lambda queue: [item.new.id for item in queue.labelled(offset=1)])
+        self.both(lambda queue: queue.marks())
+        self.both(lambda queue: [item.new.id for item in queue.look_up(["i3", "nobody", "i2"])])
+        for family in FAMILIES:
+            self.both(lambda queue, family=family: [item.new.id for item in queue.family(family, offset=1, count=2)])
         self.both(lambda queue: [item.new.id for item in queue.skipped(offset=1)])
         for rater in ("ann", "bob"):
             self.both(lambda queue, rater=rater: timeless(queue.judged(rater, offset=1, count=3).model_dump()))
@@ -240,7 +264,7 @@ class Twins(RuleBasedStateMachine):
 def timeless(value):
     """Without times, which differ between the two clocks."""
     if isinstance(value, dict):
-        return {key: timeless(part) for key, part in value.items() if key not in ("at", "enqueued_at")}
+        return {key: timeless(part) for key, part in value.items() if key not in ("at", "enqueued_at", "found_at")}
     return [timeless(part) for part in value] if isinstance(value, list | tuple) else value
 
 
@@ -278,5 +302,6 @@ def test_same_as_twin(server, new_item, check_records, eager):
         "skipped to death",
         "relabelled",
         "gold",
+        "marked",
     )
     assert min(REACHED[name] for name in wanted) > 0
