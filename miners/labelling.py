@@ -35,7 +35,7 @@ LOOKED_AGAIN = 2_000
 """Texts whose label is compared, at each call, with what the model has come to believe since."""
 
 _WORDS = {number: word for word, number in ANSWERS.items()}
-_DIGITS = 4
+_DIGITS, _WORTH_TELLING = 4, 0.01
 
 
 class Store(Queue, Ledger, Protocol):
@@ -75,7 +75,8 @@ class Labelling:
         self._settings = settings or LabelSettings()
         self._model = AnswerModel(self._settings)
         self._read = 0
-        self._told: dict[str, Label] = {}
+        self._told: dict[str, Judgement] = {}
+        self._settled = False
         self._turn: deque[str] = deque()
 
     def follow(self) -> Followed:
@@ -93,6 +94,9 @@ class Labelling:
                 fresh[item.new.id] = item
             self._read += len(items)
             done.read += len(items)
+        if not self._settled and self.caught_up(done):  # the answers of the past, all at once
+            self._model.settle()
+            self._settled = True
         for item in fresh.values():
             belief = self._model.belief(item.new.id)
             done.turned += self._judge(item, belief)
@@ -128,10 +132,12 @@ class Labelling:
             return False
         if item.new.id not in self._told:
             self._turn.append(item.new.id)
-        self._told[item.new.id] = label
         found = _judgement(label, belief, Counter(answer.body.answer for answer in item.answers))
-        if (item.label, item.confidence, item.ambiguity) == (label, found.confidence, found.ambiguity):
-            return False
+        self._told[item.new.id] = found
+        if item.confidence is not None and item.ambiguity is not None:
+            said = (item.confidence, item.ambiguity)
+            if item.label == label and not _differs(said, (found.confidence, found.ambiguity)):
+                return False
         return self._store.relabel(item.new.id, found) and item.label != label
 
     def _ask(self, item: Item, belief: Belief) -> bool:
@@ -149,13 +155,20 @@ class Labelling:
         for _ in range(min(LOOKED_AGAIN, len(self._turn))):
             self._turn.rotate(-1)
             name = self._turn[-1]
-            belief = self._model.belief(name)
+            belief, told = self._model.belief(name), self._told[name]
             label = belief.label(self._settings)
-            if label is not None and label != self._told[name]:
-                said = Counter(_WORDS[number] for number in self._model.votes(name).values())
-                self._told[name] = label
-                turned += self._store.relabel(name, _judgement(label, belief, said))
+            if label is None:
+                continue
+            found = _judgement(label, belief, Counter(_WORDS[number] for number in self._model.votes(name).values()))
+            if label != told.label or _differs((told.confidence, told.ambiguity), (found.confidence, found.ambiguity)):
+                self._told[name] = found
+                turned += self._store.relabel(name, found) and label != told.label
         return turned
+
+
+def _differs(said: tuple[float, float], now: tuple[float, float]) -> bool:
+    """Whether confidence or ambiguity moved by more than anybody cares about."""
+    return any(abs(one - other) >= _WORTH_TELLING for one, other in zip(said, now, strict=True))
 
 
 def _judgement(label: Label, belief: Belief, said: Counter[str]) -> Judgement:

@@ -8,9 +8,10 @@
 local lease, rater, said, body, value, severity = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 
 -- An answer shows that the item can be answered: the counts of expiries and skips start anew, and a dead item lives.
+-- Others wait for it as before: there is a lease less and an answer more.
 local function close(id)
   local item = P .. 'i:' .. id
-  local old = call('HMGET', item, 'state', 'need', 'act', 'done', 'ans')
+  local old = call('HMGET', item, 'state', 'need', 'act', 'done', 'ans', 'skipped')
   local state, answers = old[1], old[4] + 1
   if state == 'dead' then call('HINCRBY', P .. 'stats', 'dead', -1) end
   if state ~= 'gold' then
@@ -18,7 +19,8 @@ local function close(id)
     if state == 'done' then call('HINCRBY', P .. 'stats', 'done', 1) end
   end
   call('HSET', item, 'exp', 0, 'done', answers, 'act', old[3] - 1, 'state', state, 'ans', old[5] .. lease .. ' ')
-  call('HDEL', item, 'skipped')
+  if old[6] then call('HDEL', item, 'skipped') end
+  if old[1] == 'dead' then place(id) end
 end
 
 local code = answered(lease, rater)

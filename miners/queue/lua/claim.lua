@@ -8,11 +8,11 @@
 local request, rater, want, ms = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local SWEEP = 1000
 
-local function describe(reply, lease, id, deadline)
+local function describe(reply, lease, id, deadline, new)
   table.insert(reply, lease)
   table.insert(reply, deadline)
   table.insert(reply, id)
-  table.insert(reply, call('HGET', P .. 'i:' .. id, 'new'))
+  table.insert(reply, new or call('HGET', P .. 'i:' .. id, 'new'))
 end
 
 local function granted_before(count)
@@ -34,12 +34,16 @@ local function reused()
   return call('EXISTS', unpack(keys)) > 0
 end
 
+-- Leases an item that waits, or gold; its text and what else was queued with it.
 local function grant(lease, id, deadline)
   call('HSET', P .. 'l:' .. lease, 'item', id, 'rater', rater, 'state', 'live')
   call('ZADD', P .. 'leases', deadline, lease)
   call('SADD', P .. 'seen:' .. rater, id)
-  call('HINCRBY', P .. 'i:' .. id, 'act', 1)
-  place(id)
+  local item = call('HMGET', P .. 'i:' .. id, 'state', 'need', 'act', 'done', 'slot', 'new')
+  local live = item[3] + 1
+  call('HSET', P .. 'i:' .. id, 'act', live)
+  if item[1] == 'open' and live + item[4] >= tonumber(item[2]) then call('ZREM', P .. 'ready', item[5]) end
+  return item[6]
 end
 
 local swept = sweep(SWEEP)
@@ -58,8 +62,8 @@ local reply = {OK}
 if #chosen == 0 then return reply end
 for i, id in ipairs(chosen) do
   local lease = request .. '-' .. (i - 1)
-  grant(lease, id, NOW + ms)
-  describe(reply, lease, id, NOW + ms)
+  local new = grant(lease, id, NOW + ms)
+  describe(reply, lease, id, NOW + ms, new)
 end
 call('SADD', P .. 'raters', rater)
 call('HINCRBY', P .. 'stats', 'granted', #chosen)

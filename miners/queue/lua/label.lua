@@ -75,7 +75,6 @@ end
 -- Keeps a new answer, whose item counts it already; label and finding follow. The reply of a verb that takes answers.
 local function keep(answer, id, rater, said, body, value, severity)
   tally(id, value, severity, 1)
-  place(id)
   local answers, needed, label = settle(id, value)
   call('HSET', P .. 'a:' .. answer, 'item', id, 'rater', rater, 'first', said, 'said', said, 'body', body,
     'value', value, 'severity', severity, 'at', NOW, 'history', '', 'count', 0, 'n', answers, 'need', needed,

@@ -67,12 +67,13 @@ end
 
 -- At most `want` items, best first. The caller must lease all of them in the same script: the cursor counts them as seen.
 local function pick(rater, want)
-  local chosen = {}
-  pick_behind(rater, want, chosen)
-  if #chosen == want then return chosen end
-  local start = 0
+  local chosen, start = {}, 0
   local at = call('HGET', P .. 'cursor', rater)
-  if at then start = rank_behind(call('ZSCORE', P .. 'deep', rater), at) end
+  if at then -- without one nothing is noted as behind it
+    pick_behind(rater, want, chosen)
+    if #chosen == want then return chosen end
+    start = rank_behind(call('ZSCORE', P .. 'deep', rater), at)
+  end
   local passed, slot, score = scan(rater, want, chosen, start)
   if passed > CURSOR_AFTER then set_cursor(rater, score, slot) end
   return chosen

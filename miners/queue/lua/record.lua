@@ -32,4 +32,5 @@ call('HSETNX', item, 'told', old[4])
 call('HSET', item, 'need', need, 'done', given, 'exp', 0, 'state', state,
   'ans', old[5] .. answer .. ' ')
 call('HDEL', item, 'skipped')
+place(id)
 return keep(answer, id, rater, said, body, value, severity)

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from ensemble.errors import InputError
 from miners.errors import AnswerConflictError
+from miners.queue.redis_queue import RedisQueue
 from miners.queue.types import NewAnswer, Span
 
 TEXT = "\U0001f469\u200d\U0001f52c fell \U0001f622"
@@ -64,11 +65,9 @@ def test_spans_are_part_of_what_is_said(queue, new_item):
         queue.answer(lease, "ann", yes())
 
 
-def test_answers_from_before_there_were_spans(client, world, new_item):
+def test_answers_from_before_there_were_spans(client, new_item):
     """An answer stored without the field is read, and repeated or corrected as ever."""
-    if world.kind == "memory":
-        pytest.skip("nothing outlives the process")
-    queue = world.queue()
+    queue = RedisQueue(client, "injury")
     queue.enqueue([new_item("a", text=TEXT)])
     lease = take(queue)
     receipt = queue.answer(lease, "ann", yes())

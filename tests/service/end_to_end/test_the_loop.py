@@ -355,6 +355,10 @@ def test_down_leaves_no_process_behind_and_up_finds_everything_again(live, loop)
     began = time.monotonic()
     live.up()
     print(f"{len(family)} processes ended in {stopped:.1f} s; up again in {time.monotonic() - began:.1f} s")
-    assert live.items() == before
+    after = live.items()
+    for one, other in zip(after, before, strict=True):  # the answer model reads the past all at once, not as it came
+        assert abs((one.pop("confidence") or 0) - (other.pop("confidence") or 0)) < 0.1
+        assert abs((one.pop("ambiguity") or 0) - (other.pop("ambiguity") or 0)) < 0.1
+    assert after == before
     with live.client(loop.admin) as client:
         assert client.get("/v1/queue").json()["answers"] == sum(len(item["answers"]) for item in before)
