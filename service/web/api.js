@@ -92,14 +92,24 @@ export class Api {
     return this.#send("POST", `v1/leases/${encodeURIComponent(id)}/renew`, { seconds });
   }
 
-  /** @param {string} id @param {{skip?: boolean, leaving?: boolean}} how leaving: the page is closing. */
-  release(id, { skip = false, leaving = false } = {}) {
-    return this.#send("POST", `v1/leases/${encodeURIComponent(id)}/release`, { skip }, { leaving });
+  /** @param {string} id @param {{skip?: boolean, reason?: string, leaving?: boolean}} how leaving: the page is closing. */
+  release(id, { skip = false, reason = "", leaving = false } = {}) {
+    return this.#send("POST", `v1/leases/${encodeURIComponent(id)}/release`, { skip, reason }, { leaving });
   }
 
   /** @param {string} id @param {object} body @param {boolean} leaving */
   answer(id, body, leaving = false) {
     return this.#send("POST", `v1/leases/${encodeURIComponent(id)}/answer`, body, { leaving });
+  }
+
+  /** This rater's own answers, newest first. @param {number} offset @param {number} count */
+  answers(offset, count) {
+    return this.#send("GET", `v1/me/answers?offset=${offset}&count=${count}`);
+  }
+
+  /** This rater's own numbers. */
+  progress() {
+    return this.#send("GET", "v1/me/progress");
   }
 
   /** @param {string} id @param {object} body @param {boolean} leaving */

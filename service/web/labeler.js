@@ -1,19 +1,19 @@
-/** The rules of labeling: one text at a time, leased, answered, skipped or corrected; nothing acknowledged twice or lost. */
+/**
+ * The rules of labeling: one text at a time, leased, answered, skipped or corrected; nothing acknowledged twice or lost.
+ * The next text is leased while one is read, and shown at once while the answer is still on its way.
+ */
 
 import { ApiError } from "./api.js";
 import { History } from "./history.js";
 import { Hold } from "./hold.js";
 import { Outbox } from "./outbox.js";
 import { persist, Waker } from "./retry.js";
-import { delayed, EMPTY, IDLE, inWords, LOST, missed, POLL_SECONDS } from "./wording.js";
+import { BREAK, COVERED, delayed, EMPTY, IDLE, inWords, LOST, missed, POLL_SECONDS, REASONS } from "./wording.js";
 
 /** A key meant for the last text must not answer the next one before it can have been seen. */
 const SETTLE_MS = 250;
 /** States in which a request is on its way, whose reply decides what comes next. */
 const BUSY = new Set(["loading", "sending", "waiting"]);
-
-/** 128 random bits; randomUUID would be missing on a page without TLS. */
-const randomName = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join("-");
 
 export class Labeler {
   #stop = new AbortController();
@@ -21,8 +21,11 @@ export class Labeler {
   #tasks = new Map();
   #done = new History();
   #undone = null;
+  #records = new Map();
   #state = "loading";
   #timer;
+  /** Counts what was put on the screen, so that a late reply does not replace it. */
+  #turn = 0;
 
   /**
    * @param {{api: import("./api.js").Api, rater: string, view: import("./view.js").View,
@@ -32,30 +35,45 @@ export class Labeler {
   constructor({ api, rater, view, session, guideline, onDenied }) {
     Object.assign(this, { api, rater, view, session, guideline, onDenied });
     this.how = { waker: this.#waker, signal: this.#stop.signal, onWait: (error, wait) => this.#waiting(error, wait) };
-    this.outbox = new Outbox(api, session, this.how);
-    this.hold = new Hold(api, { onLost: (error) => this.#lost(error), onIdle: () => this.#pause() });
+    this.outbox = new Outbox(api, session, { ...this.how, onWait: (error, wait) => this.#unsent(error, wait) }, {
+      onDone: (message, reply) => this.#arrived(message, reply),
+      onRefused: (message, error) => this.#refused(message, error),
+      onCount: () => this.#count(),
+    });
+    this.hold = new Hold(api, { onLost: (error) => this.#lost(error), onIdle: () => this.#pause(IDLE) });
   }
 
-  /** Sends what a reload interrupted, then begins. */
-  async start() {
-    this.view.progress(this.session.counts);
-    const left = this.session.pending;
-    if (left?.rater !== this.rater) {
-      this.session.pending = null;
-      return this.#next();
-    }
+  /**
+   * Sends what a reload or the end of a session interrupted, then begins.
+   * @param {object[]} [leases] still held from before
+   */
+  async start(leases = []) {
+    this.outbox.only(this.rater);
+    for (const lease of leases) this.hold.add(lease);
+    this.hold.check();
+    if (this.outbox.size === 0) return this.#next();
     this.#enter("sending");
-    return this.#deliver(left, () => this.#next("What was not sent before the reload has now arrived.", "good"));
+    await this.outbox.drain();
+    // A refusal has said what it had to say, and may have ended the work.
+    if (this.#stop.signal.aborted || !BUSY.has(this.#state)) return undefined;
+    return this.#next("What was not sent before the reload has now arrived.", "good");
   }
 
-  /** Ends this rater's work; the lease goes back. */
+  /** Ends this rater's work; the leases go back. */
   stop() {
     this.#giveBack();
     clearTimeout(this.#timer);
     this.#stop.abort();
   }
 
-  /** The page closes: the lease goes back at once, an answer on its way gets a last chance. */
+  /** The session is over, so that nothing can be given back: what was held is for when its rater is back. */
+  abandon() {
+    const leases = this.hold.handOver();
+    this.stop();
+    return leases;
+  }
+
+  /** The page closes: the leases go back at once, answers on their way get a last chance. */
   leave() {
     this.outbox.farewell();
     this.#giveBack(true);
@@ -66,17 +84,34 @@ export class Labeler {
     if (!BUSY.has(this.#state)) this.#next();
   }
 
+  /** The rater takes a break. */
+  rest() {
+    this.#pause(BREAK);
+  }
+
+  /** Somebody is there. */
+  touch() {
+    this.hold.touch();
+  }
+
+  /** The text can be read from now on. */
+  seen() {
+    this.shownAt = performance.now();
+  }
+
   /**
    * What a key or button asks for; anything that makes no sense now is ignored.
    * @param {string} action
    * @param {string} [value]
    */
   act(action, value) {
-    this.hold.touch();
     const moves = {
       asking: { yes: () => this.#choose("yes"), no: () => this.#choose("no"), unsure: () => this.#choose("unsure"),
-        skip: () => this.#skip(), undo: () => this.#undo(), back: () => this.#undone && this.#back("Left as it was.") },
-      severity: { severity: () => this.#send("yes", Number(value)), confirm: () => this.#send("yes"),
+        skip: () => this.#choose("skip"), undo: () => this.#undo(), back: () => this.#undone && this.#back("Left as it was."),
+        confirm: () => this.#waker.wake() },
+      severity: { digit: () => Number(value) <= 4 && this.#send("yes", Number(value)), confirm: () => this.#send("yes"),
+        back: () => this.#ask(), undo: () => this.#ask() },
+      reason: { digit: () => this.#skip(REASONS[value]), confirm: () => this.#skip(""), skip: () => this.#skip(""),
         back: () => this.#ask(), undo: () => this.#ask() },
       waiting: { confirm: () => this.#waker.wake() },
       empty: { confirm: () => this.#next(), undo: () => this.#undo() },
@@ -86,16 +121,33 @@ export class Labeler {
     moves[this.#state]?.[action]?.();
   }
 
+  /**
+   * Reopens an answer of one's own that is stored.
+   * @param {{answerId: string, text: string, context: string, task: string, body: object}} record
+   */
+  async correct(record) {
+    if (!["asking", "empty", "paused"].includes(this.#state)) return;
+    await this.#explain(record.task);
+    this.#reopen(record);
+  }
+
   async #next(message = "", tone = "quiet") {
     clearTimeout(this.#timer);
+    const turn = (this.#turn += 1);
     this.#undone = null;
     this.hold.forget();
+    const ready = this.hold.take();
+    if (ready) {
+      this.#open(ready, message, tone);
+      return;
+    }
     this.#enter("loading");
     try {
       // One name for all attempts: a lease whose reply was lost is given again instead of a second one.
-      const name = randomName();
+      const name = this.hold.name();
       const lease = await persist(() => this.hold.request(name), this.how);
       if (this.#stop.signal.aborted) this.hold.return(lease);
+      else if (turn !== this.#turn) this.hold.add(lease);
       else if (lease) await this.#open(lease, message, tone);
       else this.#empty(message);
     } catch (error) {
@@ -105,13 +157,15 @@ export class Labeler {
 
   async #open(lease, message, tone) {
     this.hold.keep(lease);
-    await this.#explain(lease.task);
+    if (!this.#tasks.has(lease.task)) await this.#explain(lease.task);
     if (this.#stop.signal.aborted) return;
-    this.shownAt = performance.now();
     this.#show(lease, message, tone);
+    this.seen();
+    this.hold.prefetch();
   }
 
   #show(subject, message, tone) {
+    this.#turn += 1;
     this.view.subject(subject, subject.body);
     this.view.say(message, tone);
     this.#settle();
@@ -139,62 +193,71 @@ export class Labeler {
   }
 
   #choose(answer) {
-    if (answer !== "yes") {
+    if (this.view.covered && answer !== "skip") {
+      this.view.say(COVERED, "warn");
+      return;
+    }
+    if (answer === "skip" && this.#undone) return;
+    if (answer === "no" || answer === "unsure") {
       this.#send(answer);
       return;
     }
-    this.#enter("severity");
-    this.view.say("How severe? 0 to 4, or Enter to leave it open.");
-    this.view.focusSeverity();
+    this.#enter(answer === "yes" ? "severity" : "reason");
+    this.view.say(answer === "yes" ? "How severe? 0 to 4, or Enter to leave it open." : "Why? 1 to 5, or Enter to leave it open.");
+    this.view.focusChoices(this.#state);
   }
 
   #send(answer, severity) {
     const body = { answer };
     if (severity !== undefined) body.severity = severity;
     if (this.view.note) body.note = this.view.note;
-    const said = inWords(body);
-    this.#enter("sending");
-    this.view.say(`Sending “${said}” …`);
-    if (this.#undone) return this.#amend(this.#undone, body, said);
-    const { lease_id: id, text, context } = this.hold.lease;
-    body.seconds = Math.min(Math.round((performance.now() - this.shownAt) / 100) / 10, 86_400);
-    return this.#deliver({ kind: "answer", id, body, rater: this.rater }, (receipt) => {
-      this.#done.add({ answerId: receipt.answer_id, text, context, body });
-      this.#next(`Answered “${said}”.`, "good");
-    });
-  }
-
-  #amend(record, body, said) {
-    return this.#deliver({ kind: "amend", id: record.answerId, body, rater: this.rater }, () => {
-      record.body = body;
-      this.#back(`Corrected to “${said}”.`, "good");
-    });
-  }
-
-  #skip() {
-    if (this.#undone) return;
-    this.#enter("sending");
-    this.view.say("Giving it back …");
-    this.#deliver({ kind: "skip", id: this.hold.lease.lease_id, body: {}, rater: this.rater }, () => {
-      this.session.count("skipped");
-      this.#next("Skipped; you will not be shown it again.");
-    });
-  }
-
-  async #deliver(message, then) {
-    try {
-      const reply = await this.outbox.deliver(message);
-      if (this.#stop.signal.aborted) return;
-      if (message.kind !== "skip") this.#arrived(message);
-      then(reply);
-    } catch (error) {
-      this.#failed(error, message);
+    if (this.view.spans.length > 0) body.spans = this.view.spans;
+    if (this.#undone) {
+      this.#amend(this.#undone, body);
+      return;
     }
+    const { lease } = this.hold;
+    body.seconds = Math.min(Math.round((performance.now() - this.shownAt) / 100) / 10, 86_400);
+    const record = { answerId: null, lease, text: lease.text, context: lease.context, task: lease.task, body };
+    this.#done.add(record);
+    this.#records.set(lease.lease_id, record);
+    this.outbox.post({ kind: "answer", id: lease.lease_id, body, rater: this.rater });
+    this.#next(`Sending “${inWords(body)}” …`);
   }
 
-  #arrived(message) {
-    if (message.kind === "answer") this.session.count("answered");
-    this.view.progress(this.session.counts);
+  #amend(record, body) {
+    this.outbox.post({ kind: "amend", id: record.answerId, of: record.lease?.lease_id, body, rater: this.rater });
+    record.body = body;
+    this.#back(`Sending “${inWords(body)}” …`);
+  }
+
+  #skip(reason) {
+    if (reason === undefined) return;
+    const said = reason === REASONS[5] && this.view.note ? `${reason}: ${this.view.note}`.slice(0, 2_000) : reason;
+    this.outbox.post({ kind: "skip", id: this.hold.lease.lease_id, body: { reason: said }, rater: this.rater });
+    this.#next("Giving it back …");
+  }
+
+  /** The service has acknowledged a message. */
+  #arrived({ kind, id, body }, reply) {
+    if (kind === "answer") {
+      const record = this.#records.get(id);
+      this.#records.delete(id);
+      if (record) record.answerId = reply.answer_id;
+    }
+    if (kind !== "amend") this.session.count(kind === "skip" ? "skipped" : "answered");
+    this.#count();
+    if (kind === "skip") this.#remark("Skipped; you will not be shown it again.");
+    else this.#remark(`${kind === "amend" ? "Corrected to" : "Answered"} “${inWords(body)}”.`, "good");
+  }
+
+  /** Says something about an earlier text, unless the rater is in the middle of answering another one. */
+  #remark(message, tone = "quiet") {
+    if (["asking", "settling"].includes(this.#state) && !this.#undone) this.view.say(message, tone);
+  }
+
+  #count() {
+    this.view.progress(this.session.counts, this.outbox.size);
   }
 
   /** Reopens the last answer; from there, the one before it. The current lease is kept meanwhile. */
@@ -204,6 +267,10 @@ export class Labeler {
       this.view.say(this.#done.empty ? "You have not answered anything yet." : "There is no earlier answer to correct.");
       return;
     }
+    this.#reopen(record);
+  }
+
+  #reopen(record) {
     clearTimeout(this.#timer);
     this.#undone = record;
     this.#show(record, "");
@@ -218,7 +285,7 @@ export class Labeler {
 
   #empty(message) {
     this.#enter("empty");
-    this.view.notice({ ...EMPTY, text: `${message} ${EMPTY.text}`.trim(), undo: !this.#done.empty });
+    this.view.notice({ ...EMPTY, text: EMPTY.text, undo: !this.#done.empty, said: message });
     this.#timer = setTimeout(() => this.#poll(), POLL_SECONDS * 1000);
   }
 
@@ -231,12 +298,12 @@ export class Labeler {
     this.#timer = setTimeout(() => this.#poll(), POLL_SECONDS * 1000);
   }
 
-  #pause() {
+  #pause(why) {
     if (BUSY.has(this.#state)) return;
     this.#giveBack();
     clearTimeout(this.#timer);
     this.#enter("paused");
-    this.view.notice({ ...IDLE, undo: !this.#done.empty });
+    this.view.notice({ ...why, undo: !this.#done.empty });
   }
 
   /** The heartbeat learned that the lease is no longer ours. */
@@ -246,34 +313,61 @@ export class Labeler {
       return;
     }
     this.hold.forget();
-    // A message on its way learns the same from its own reply, and a correction needs no lease.
+    // A correction needs no lease; what is being loaded comes with a new one.
     if (!BUSY.has(this.#state) && !this.#undone) this.#next(LOST, "warn");
   }
 
+  /** A request without which work cannot go on has to wait. */
   #waiting(error, seconds) {
-    const unsent = this.session.pending;
-    const message = delayed(error, seconds, unsent);
+    const message = delayed(error, seconds, this.session.unsent);
     this.#enter("waiting");
-    if (unsent && this.view.working) this.view.say(message, "warn");
+    if (this.outbox.size > 0 && this.view.working) this.view.say(message, "warn");
     else this.view.notice({ title: "One moment", text: message, button: "Try now", undo: false });
   }
 
-  /** A definite no to a request; `message` is what was being sent, if anything. */
-  #failed(error, message) {
+  /** A message has to wait; where there is a text to read, work goes on meanwhile. */
+  #unsent(error, seconds) {
+    if (this.#state === "asking" || this.#state === "settling") this.view.say(delayed(error, seconds, this.session.unsent), "warn");
+    else if (BUSY.has(this.#state)) this.#waiting(error, seconds);
+  }
+
+  /** A definite no to a request. */
+  #failed(error) {
     if (this.#stop.signal.aborted) return;
     if (!(error instanceof ApiError)) throw error;
     if (error.denied) this.onDenied(error);
-    else if (message && error.gone) this.#missed(missed(message, error));
-    else if (message && this.view.working) this.#refuse(error);
     else this.#halt(error);
   }
 
-  #missed(explanation) {
-    if (this.#undone) this.#back(explanation, "warn");
-    else this.#next(explanation, "warn");
+  /** A definite no to a message. */
+  #refused(message, error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (error.denied) {
+      this.onDenied(error);
+      return;
+    }
+    const record = this.#records.get(message.id);
+    this.#records.delete(message.id);
+    if (record) this.#done.remove(record);
+    if (error.gone) this.#missed(message, error);
+    else if (record) this.#again(record, error);
+    else this.#remark(`Not accepted: ${error.message}`, "warn");
   }
 
-  #refuse(error) {
+  #missed(message, error) {
+    const explanation = missed(message, error);
+    if (this.#state === "sending") this.#next(explanation, "warn");
+    else this.#remark(explanation, "warn");
+    if (message.kind === "answer" && this.hold.lease) this.hold.check();
+  }
+
+  /** An answer was not accepted as it was, but its text is still ours: back to it. */
+  #again(record, error) {
+    clearTimeout(this.#timer);
+    this.#turn += 1;
+    this.#undone = null;
+    this.hold.putBefore(record.lease);
+    this.view.subject(record, null, record.body);
     this.#enter("asking");
     this.view.say(`Not accepted: ${error.message}`, "warn");
   }
@@ -290,9 +384,7 @@ export class Labeler {
   }
 
   #giveBack(leaving = false) {
-    // An answer on its way decides over its lease itself.
-    if (this.session.pending?.id === this.hold.lease?.lease_id) this.hold.forget();
-    else this.hold.giveBack(leaving);
+    this.hold.giveBack(leaving);
     this.#undone = null;
   }
 }

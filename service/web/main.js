@@ -1,17 +1,23 @@
 /** Wires the page together: signing in and out, keys, and what happens when the page goes away. */
 
 import { Api, ApiError } from "./api.js";
+import { Breaks } from "./breaks.js";
 import { Guideline } from "./guideline.js";
 import { listen } from "./keys.js";
 import { Labeler } from "./labeler.js";
+import { Mine } from "./mine.js";
 import { persist, Waker } from "./retry.js";
 import { Session } from "./session.js";
+import { Settings } from "./settings.js";
 import { View } from "./view.js";
 import { unwelcome } from "./wording.js";
 
 const ROLES = ["label", "admin"];
 
-const view = new View();
+const settings = new Settings();
+const breaks = new Breaks(() => settings.breaks);
+const mine = new Mine();
+const view = new View(() => settings.cover);
 const session = new Session();
 const guideline = new Guideline();
 const form = document.getElementById("signin-form");
@@ -19,6 +25,8 @@ const field = document.getElementById("key");
 const shortcuts = document.getElementById("shortcuts");
 const resuming = new AbortController();
 let labeler = null;
+/** What a rater held whose session ended. */
+let left = { rater: null, leases: [] };
 
 /** Opens a session for a key; an ApiError where it is nobody's or may not label. */
 async function open(key) {
@@ -66,9 +74,12 @@ async function resume({ signal }) {
 }
 
 function begin(me) {
-  const onDenied = (error) => signOut(unwelcome(error));
+  const onDenied = (error) => {
+    if (labeler) left = { rater: me.id, leases: labeler.abandon() };
+    signOut(unwelcome(error));
+  };
   labeler = new Labeler({ api: new Api(me.csrf_token), rater: me.id, view, session, guideline, onDenied });
-  return labeler.start();
+  return labeler.start(left.rater === me.id ? left.leases : []);
 }
 
 /** Ends the work here; without a message, because the rater wants it, and then the session as well. */
@@ -89,8 +100,14 @@ const PAGE = {
   search: () => guideline.find(),
   context: () => view.foldContext(),
   note: () => view.focusNote(),
+  mark: () => view.working && !view.covered && view.mark(),
+  uncover: () => uncover(),
+  settings: () => settings.toggle(),
+  mine: () => mine.toggle(labeler.api, { covered: settings.cover, onCorrect: (record) => labeler.correct(record) }),
+  rest: () => { breaks.rested(); labeler.rest(); },
+  later: () => { breaks.later(); view.focusText(); },
   signout: () => signOut(),
-  back: () => leaveField() || labeler.act("back"),
+  back: () => view.leaveMarking() || leaveField() || labeler.act("back"),
 };
 
 /** Out of the guideline or a field, back to the text; false when already there. */
@@ -101,10 +118,19 @@ function leaveField() {
   return true;
 }
 
+/** Shows a covered text; false where none is, so that the key scrolls as ever. */
+function uncover() {
+  if (!view.covered) return false;
+  view.uncover();
+  labeler.seen();
+  return true;
+}
+
 function act(action, value) {
-  if (!labeler) return;
-  if (PAGE[action]) PAGE[action]();
-  else labeler.act(action, value);
+  if (!labeler) return action === "settings" ? settings.toggle() : undefined;
+  if (PAGE[action]) return PAGE[action]() !== false || action !== "uncover";
+  labeler.act(action, value);
+  return true;
 }
 
 form.addEventListener("submit", (event) => {
@@ -114,6 +140,14 @@ form.addEventListener("submit", (event) => {
 document.getElementById("note").addEventListener("keydown", (event) => {
   if (event.key === "Enter") view.focusText();
 });
+/** Reading and scrolling is being there as well as answering is. */
+for (const name of ["pointerdown", "keydown", "wheel", "touchmove"]) {
+  const touch = () => {
+    labeler?.touch();
+    breaks.touch();
+  };
+  window.addEventListener(name, touch, { capture: true, passive: true });
+}
 window.addEventListener("pagehide", () => labeler?.leave());
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) labeler?.resume();

@@ -4,9 +4,9 @@ import { ApiError } from "./api.js";
 
 const DELAYS = [1, 2, 4, 8, 15, 30];
 
-/** A sleep that can be ended early, by hand or because the network is back. */
+/** Sleeps that can be ended early, by hand or because the network is back. */
 export class Waker {
-  #wake = () => {};
+  #sleepers = new Set();
 
   /** @param {AbortSignal} signal ends every sleep. */
   constructor(signal) {
@@ -17,16 +17,18 @@ export class Waker {
   /** @param {number} seconds */
   sleep(seconds) {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, seconds * 1000);
-      this.#wake = () => {
+      const end = () => {
         clearTimeout(timer);
+        this.#sleepers.delete(end);
         resolve();
       };
+      const timer = setTimeout(end, seconds * 1000);
+      this.#sleepers.add(end);
     });
   }
 
   wake() {
-    this.#wake();
+    for (const end of [...this.#sleepers]) end();
   }
 }
 

@@ -1,10 +1,13 @@
-/** What this tab remembers until it closes: the count, and an answer on its way. Never anything else, and never a key. */
+/** What this tab remembers until it closes: the count, and answers on their way. Never anything else, and never a key. */
 
 const COUNTS = "hungjury.counts";
 const PENDING = "hungjury.pending";
 
-/** A message on its way: what to do, to which lease or answer, for which rater. */
-/** @typedef {{kind: "answer"|"amend"|"skip", id: string, body: object, rater: string}} Pending */
+/**
+ * A message on its way: what to do, to which lease or answer, for which rater. A correction of an answer that is itself
+ * still on its way has no id yet, but names the answer's lease in `of`.
+ */
+/** @typedef {{kind: "answer"|"amend"|"skip", id: string|null, of?: string, body: object, rater: string}} Message */
 
 export class Session {
   /** @returns {{answered: number, skipped: number}} */
@@ -19,17 +22,17 @@ export class Session {
     sessionStorage.setItem(COUNTS, JSON.stringify(counts));
   }
 
-  /** @returns {Pending|null} */
-  get pending() {
-    return load(PENDING);
+  /** @returns {Message[]} oldest first */
+  get unsent() {
+    return [load(PENDING) ?? []].flat();
   }
 
-  set pending(message) {
-    if (message) sessionStorage.setItem(PENDING, JSON.stringify(message));
+  set unsent(messages) {
+    if (messages.length > 0) sessionStorage.setItem(PENDING, JSON.stringify(messages));
     else sessionStorage.removeItem(PENDING);
   }
 
-  /** Forgets the count; an answer on its way stays for when its rater is back. */
+  /** Forgets the count; answers on their way stay for when their rater is back. */
   signOut() {
     sessionStorage.removeItem(COUNTS);
   }

@@ -1,14 +1,25 @@
 /** Everything the labeling screen shows. It knows no rules: it is told what to show. */
 
+import { Marks } from "./marks.js";
 import { showText } from "./text.js";
 import { inWords } from "./wording.js";
 
 const SECTIONS = ["signin", "notice", "work"];
+/** A context of more characters than this is folded until the rater wants to see it. */
+const LONG_CONTEXT = 600;
 
 const get = (id) => document.getElementById(id);
 
 export class View {
-  /** @param {string} state stands in main[data-state]: signin, loading, settling, asking, severity, sending, waiting, empty, paused, refused. */
+  #marks = new Marks();
+  #unfold = false;
+
+  /** @param {() => boolean} [covers] whether texts are covered until asked for */
+  constructor(covers = () => false) {
+    this.covers = covers;
+  }
+
+  /** @param {string} state stands in main[data-state]: signin, loading, settling, asking, severity, reason, sending, waiting, empty, paused, refused. */
   set state(state) {
     get("main").dataset.state = state;
     this.#controls(state);
@@ -19,7 +30,7 @@ export class View {
     for (const id of SECTIONS) get(id).hidden = id !== name;
     const signedIn = name !== "signin";
     for (const id of ["tools", "progress"]) get(id).hidden = !signedIn;
-    if (name === "signin") get("guideline").hidden = true;
+    if (name === "signin") for (const id of ["guideline", "break"]) get(id).hidden = true;
   }
 
   /** @param {string} message @param {"quiet"|"good"|"warn"} tone */
@@ -37,9 +48,12 @@ export class View {
     get("key").focus();
   }
 
-  /** @param {{answered: number, skipped: number}} counts */
-  progress({ answered, skipped }) {
-    get("counts").textContent = `${answered} answered${skipped ? ` · ${skipped} skipped` : ""}`;
+  /** @param {{answered: number, skipped: number}} counts @param {number} unsent answers on their way */
+  progress({ answered, skipped }, unsent = 0) {
+    get("main").dataset.unsent = String(unsent);
+    get("counts").textContent = `${answered} answered`;
+    get("skipped").textContent = skipped ? ` · ${skipped} skipped` : "";
+    get("unsent").textContent = unsent > 1 ? `${unsent} on their way` : "";
   }
 
   /** @param {{question: string, yes?: string, no?: string}} task */
@@ -52,28 +66,32 @@ export class View {
   /**
    * A text to judge; with `given`, one whose answer is being corrected.
    * @param {{text: string, context: string}} subject
-   * @param {{answer: string, severity?: number, note?: string}} [given]
+   * @param {{answer: string, severity?: number, note?: string, spans?: object[]}} [given]
+   * @param {object} [draft] an answer that was not accepted, to go on from
    */
-  subject({ text, context }, given) {
+  subject({ text, context }, given, draft = given) {
     this.section("work");
-    showText(get("text-body"), text);
+    const shown = showText(get("text-body"), text);
     showText(get("context-text"), context);
-    get("context").hidden = context === "";
+    this.#context(context);
     get("correcting").hidden = !given;
     get("correcting").textContent = given ? `You answered “${inWords(given)}”. Answer again to correct it, or Esc to keep it.` : "";
-    get("note").value = given?.note ?? "";
+    get("note").value = draft?.note ?? "";
+    this.#marks.open(shown, draft?.spans ?? []);
+    this.#cover(this.covers());
     this.focusText();
     this.#toTop();
   }
 
-  /** @param {{title: string, text: string, button: string, undo: boolean}} notice */
-  notice({ title, text, button, undo }) {
+  /** @param {{title: string, text: string, button: string, undo: boolean, said?: string}} notice */
+  notice({ title, text, button, undo, said = "" }) {
     const fresh = get("notice").hidden;
     this.section("notice");
     get("notice-title").textContent = title;
-    get("notice-text").textContent = text;
+    get("notice-text").textContent = `${said} ${text}`.trim();
     get("notice-button").textContent = button;
     get("notice-undo").hidden = !undo;
+    get("break").hidden = true;
     if (fresh) get("notice-title").focus();
   }
 
@@ -82,8 +100,35 @@ export class View {
     return !get("work").hidden;
   }
 
+  /** Whether the text on the screen cannot be read yet. */
+  get covered() {
+    return this.working && !get("cover").hidden;
+  }
+
   get note() {
     return get("note").value.trim();
+  }
+
+  /** What is marked, as {start, end} in code points. */
+  get spans() {
+    return this.#marks.spans;
+  }
+
+  uncover() {
+    this.#cover(false);
+    this.focusText();
+  }
+
+  /** Marks what is selected, or begins or ends marking. */
+  mark() {
+    if (!this.#marks.toggle()) this.focusText();
+  }
+
+  /** Ends marking; false where nothing was being marked. */
+  leaveMarking() {
+    const { active } = this.#marks;
+    if (active) this.#marks.leave();
+    return active;
   }
 
   focusNote() {
@@ -94,12 +139,15 @@ export class View {
     get("text").focus({ preventScroll: true });
   }
 
-  focusSeverity() {
-    get("severity").focus({ preventScroll: true });
+  /** @param {"severity"|"reason"} name */
+  focusChoices(name) {
+    get(name).focus({ preventScroll: true });
   }
 
   foldContext() {
     get("context").open = !get("context").open;
+    if (get("context-text").textContent.length > LONG_CONTEXT) this.#unfold = get("context").open;
+    this.#toEnd();
   }
 
   toggleHelp() {
@@ -108,24 +156,44 @@ export class View {
     else help.showModal();
   }
 
+  /** Long contexts stay folded until one was unfolded. */
+  #context(context) {
+    get("context").hidden = context === "";
+    get("context").open = this.#unfold || context.length <= LONG_CONTEXT;
+    get("context-length").textContent = context.length > LONG_CONTEXT ? `, ${context.length.toLocaleString("en")} characters` : "";
+  }
+
+  #cover(covered) {
+    get("cover").hidden = !covered;
+    for (const id of ["text-body", "context"]) Object.assign(get(id), { inert: covered, ariaHidden: covered ? "true" : null });
+    get("text").toggleAttribute("data-covered", covered);
+    get("context").toggleAttribute("data-covered", covered);
+  }
+
   #toTop() {
     window.scrollTo(0, 0);
-    // What matters of a long context is its end: that is what the text continues.
+    this.#toEnd();
+  }
+
+  /** What matters of a long context is its end: that is what the text continues. */
+  #toEnd() {
     get("context-text").scrollTop = get("context-text").scrollHeight;
   }
 
   #controls(state) {
     const busy = ["loading", "sending", "waiting"].includes(state);
+    const asked = state === "severity" || state === "reason";
     const correcting = !get("correcting").hidden;
-    get("choices").hidden = state === "severity";
-    get("severity").hidden = state !== "severity";
+    get("choices").hidden = asked;
+    for (const id of ["severity", "reason"]) get(id).hidden = state !== id;
     for (const button of get("choices").children) button.disabled = busy;
-    for (const id of ["note", "skip", "undo"]) get(id).disabled = busy;
-    get("skip").hidden = correcting || state === "severity";
-    get("undo").hidden = state === "severity";
-    get("back").hidden = !(state === "severity" || (correcting && !busy));
-    get("confirm").hidden = !["severity", "waiting"].includes(state);
+    for (const id of ["note", "mark", "skip", "undo"]) get(id).disabled = busy;
+    get("skip").hidden = correcting || asked;
+    for (const id of ["undo", "mark"]) get(id).hidden = asked;
+    get("back").hidden = !(asked || (correcting && !busy));
+    get("confirm").hidden = !(asked || state === "waiting");
     get("confirm-name").textContent = state === "waiting" ? "Try now" : "Leave it open";
     get("text").setAttribute("aria-busy", String(busy));
+    if (busy || asked) this.#marks.leave();
   }
 }

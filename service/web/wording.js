@@ -14,6 +14,17 @@ export const IDLE = {
   button: "Continue",
 };
 
+export const BREAK = {
+  title: "Have a good break",
+  text: "The text went back to the queue meanwhile; there will be another one.",
+  button: "Continue",
+};
+
+/** Why a text is skipped, by the key that says so. */
+export const REASONS = { 1: "cannot be read", 2: "another language", 3: "context missing", 4: "too distressing", 5: "other" };
+
+export const COVERED = "The text is covered. Space or a tap shows it.";
+
 export const LOST = "Your hold on the last text ran out, so it went back to the queue. Here is the next one.";
 
 /** An answer in words: "yes, severity 2". */
@@ -24,19 +35,20 @@ export function inWords({ answer, severity }) {
 /** Why an answer, correction or skip had no effect. */
 export function missed({ kind }, error) {
   if (kind === "amend") return "That answer can no longer be corrected; it stays as it was.";
-  if (kind === "skip") return "Your hold on the text had already run out. Here is the next one.";
+  if (kind === "skip") return "Your hold on the skipped text had already run out.";
   if (error.code === "answer_conflict") return "You had already answered that text otherwise; the earlier answer stands.";
-  return "Your hold on the text ran out before the answer arrived, so it was not counted. Here is the next one.";
+  return "Your hold on the last text ran out before the answer arrived, so it was not counted.";
 }
 
 /**
  * Why a request waits, and until when.
  * @param {import("./api.js").ApiError} error
  * @param {number} seconds
- * @param {import("./session.js").Pending|null} unsent
+ * @param {import("./session.js").Message[]} unsent
  */
 export function delayed(error, seconds, unsent) {
-  const what = unsent ? `Not sent yet: ${unsent.kind === "skip" ? "the skip" : `“${inWords(unsent.body)}”`}. ` : "";
+  const [first, ...more] = unsent.map(({ kind, body }) => (kind === "skip" ? "the skip" : `“${inWords(body)}”`));
+  const what = first ? `Not sent yet: ${first}${more.length > 0 ? ` and ${more.length} more` : ""}. ` : "";
   const why = error.status === 0 ? "The service cannot be reached;" : "The service is busy or restarting;";
   return `${what}${why} next try in ${Math.max(1, Math.round(seconds))} s.`;
 }

@@ -93,13 +93,18 @@ class Desk:
         self.page.wait_for_selector("main:not([data-state=loading], [data-state=settling], [data-state=sending])")
 
     def wait(self, state):
-        """Waits until the page is in a state."""
-        self.page.wait_for_selector(f"main[data-state={state}]")
+        """Waits until the page is in a state, and the service has acknowledged all that was said."""
+        self.page.wait_for_selector(f"main[data-state={state}][data-unsent='0']")
 
     def shows(self, text):
-        """Waits until this text is up for judgement."""
+        """Waits until this text is up for judgement, and the service has acknowledged all that was said."""
         expect(self.page.locator("#text-body")).to_have_text(text, timeout=WAIT_MS)
         self.wait("asking")
+
+    def reads(self, text):
+        """Waits until this text is up for judgement, whatever is still on its way."""
+        expect(self.page.locator("#text-body")).to_have_text(text, timeout=WAIT_MS)
+        self.page.wait_for_selector("main[data-state=asking]")
 
     def says(self, part):
         """Waits until the status line holds these words."""

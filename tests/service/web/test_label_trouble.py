@@ -18,6 +18,7 @@ def test_an_answer_waits_for_the_network_and_arrives_once(desk, live):
     desk.page.context.set_offline(True)
     desk.press("y", "2")
     desk.says("Not sent yet: “yes, severity 2”")
+    desk.reads(RAGE)
     assert live.said() == {}
     desk.page.context.set_offline(False)
     desk.shows(RAGE)
@@ -48,7 +49,7 @@ def test_an_answer_whose_receipt_was_lost_is_not_given_twice(desk, live):
 
 def test_a_lease_whose_reply_was_lost_is_given_again(desk, live):
     """A repeated request for work yields the same text on the same lease instead of holding a second one."""
-    live.add(FALL, RAGE)
+    live.add(FALL)
     lost = []
 
     def lose(route):
@@ -91,13 +92,14 @@ def test_an_unsent_answer_survives_a_reload(desk, live):
     assert live.said() == {FALL: ("yes", 1)}
 
 
-def test_an_expired_lease_is_explained_and_work_goes_on(desk, live):
+def test_an_expired_lease_is_explained_and_work_goes_on(desk, live, wait_until):
     """An answer that comes after its lease ran out is refused; the page says so plainly and shows what is due."""
     live.add(FALL, RAGE)
     desk.open().shows(FALL)
     live.clock.ahead += 3600
     desk.press("n")
-    desk.says("Your hold on the text ran out")
+    desk.says("Your hold on the last text ran out")
+    wait_until(lambda: live.queue.counts().leases_granted >= 3)
     desk.wait("asking")
     assert live.said() == {}
     desk.press("n")
@@ -189,7 +191,7 @@ def test_a_session_that_ends_in_mid_work_costs_no_answer(desk, live):
 
 def test_another_rater_in_another_tab_does_not_answer_in_this_ones_name(desk, live):
     """Tabs share the cookie: when somebody else signs in, the first tab notices, and no answer changes its rater."""
-    live.add(FALL, RAGE)
+    live.add(FALL, RAGE, "Something happened.", "A door closed.")
     desk.open().shows(FALL)
     other = desk.page.context.new_page()
     other.goto(f"{live.url}/label")
@@ -232,7 +234,7 @@ def test_another_rater_does_not_send_the_answer_left_behind(desk, live):
     desk.press("n")
     desk.says("Not sent yet")
     desk.page.click("#signout")
-    desk.wait("signin")
+    desk.page.wait_for_selector("main[data-state=signin]")
     desk.page.unroute("**/answer")
     desk.requests.clear()
     desk.sign_in(live.tokens["admin"])
