@@ -71,6 +71,7 @@ def test_both_leases_are_renewed(desk, live, wait_until):
     desk.open()
     expect(desk.page.locator("#text-body")).to_have_text(FALL)
     wait_until(lambda: live.queue.counts().leased == 2)
+    desk.page.wait_for_load_state("networkidle")
     renewed = []
     desk.page.on("response", lambda reply: renewed.append(reply.status) if reply.url.endswith("/renew") else None)
     desk.page.clock.fast_forward(101_000)
