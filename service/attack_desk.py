@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Final
@@ -14,7 +15,7 @@ from miners.attack.earlier import Earlier, EarlierTexts
 from miners.attack.goal import Goal, goal_of
 from miners.attack.severity import SeverityByWords
 from miners.attack.submission import BLANK, Start, StartKind, start_of_item
-from miners.errors import UnknownItemError
+from miners.errors import QueueError, UnknownItemError
 from miners.queue.labels import mean_severity
 from miners.queue.protocol import Ledger
 from miners.queue.types import FindingKind
@@ -27,8 +28,35 @@ from service.overtaking import Overtaking
 SPLIT: Final = "train"
 """Seed rows that attacks may begin with: those to measure by stay out of it."""
 
-_PAGES = 50
-"""Pages of the queue read at most before a text is compared; the rest follows with later texts."""
+_WAIT_SECONDS = 0.3
+"""How long a text waits for earlier ones to be read; the rest of a long queue is read while people work on."""
+
+_PAUSE_SECONDS = 0.01
+"""Between two pages, so that requests come to their turn."""
+
+
+class _Reading:
+    """Reads what there is of earlier texts, in a thread that does not keep the process.
+
+    Attributes:
+        finished: set once all is read, or the store did not answer.
+        error: in that case.
+    """
+
+    def __init__(self, earlier: EarlierTexts) -> None:
+        self.finished = threading.Event()
+        self.error: QueueError | None = None
+        self._earlier = earlier
+        threading.Thread(target=self._read, name="earlier", daemon=True).start()
+
+    def _read(self) -> None:
+        try:
+            while not self._earlier.follow(1):
+                time.sleep(_PAUSE_SECONDS)
+        except QueueError as error:
+            self.error = error
+        finally:
+            self.finished.set()
 
 
 class AttackDesk:
@@ -52,7 +80,8 @@ class AttackDesk:
         self._task, self._ledger = task, ledger
         self._earlier = EarlierTexts(ledger, config.near_duplicate_similarity)
         self.overtaking = Overtaking(config.requests_at_once)
-        self._learning = threading.Lock()
+        self._learning, self._turn = threading.Lock(), threading.Lock()
+        self._reader: _Reading | None = None
 
     def goal(self, verdict: Verdict, text: str, guess: float | None) -> Goal:
         """How good an attack a text is; the severity is the attacker's guess or, without one, told from the words.
@@ -77,7 +106,10 @@ class AttackDesk:
         Raises:
             QueueError: the store does not answer.
         """
-        complete = self._earlier.follow(_PAGES)
+        reading = self._reading()
+        complete = reading.finished.wait(_WAIT_SECONDS)
+        if reading.error is not None:
+            raise reading.error
         return self._earlier.nearest(text, besides=besides), complete
 
     def start(self, kind: StartKind, name: str) -> Start:
@@ -115,6 +147,12 @@ class AttackDesk:
         """Seed rows in the order of the task's file: harmful ones, with kind FP harmless ones."""
         wanted = 0 if kind == "FP" else 1
         return [seed for seed in self._seeds.values() if seed.label == wanted][offset : offset + count]
+
+    def _reading(self) -> _Reading:
+        with self._turn:
+            if self._reader is None or self._reader.finished.is_set():
+                self._reader = _Reading(self._earlier)
+            return self._reader
 
     @cached_property
     def _seeds(self) -> dict[str, Start]:

@@ -1,17 +1,19 @@
 """The attack bench against the same attacker without it: edits and member calls until an injury passes.
 
 Run by `make bench`, or alone with HUNGJURY_HOME naming prepared models. The texts are injuries of the task's test split
-that the deployed member flags. Both attackers stop once it passes the text.
+that the deployed member flags. All attackers stop once it passes the text.
 
 *With the bench*: the word that the saliency shows as most important, then the suggestion that stands first, sorted by
-the deployed score, as far as it lowers that; else the next word. *Without*: a random word, the same language model's
-suggestions for it (by likelihood, without gradients) in random order, each tried out and undone unless it lowers the
-score. Both call the functions that the routes call, `service.attack.AttackBench`.
+the deployed score, as far as it lowers that; else the next word. *Greedy without* is the same attacker who sees
+neither: a random word, and the same language model's suggestions for it (by likelihood, without gradients) tried out
+one by one, of which the best stays. *First without* keeps the first that lowers the score instead, which needs fewer
+calls. All call the functions that the routes call, `service.attack.AttackBench`; once no word's suggestions help any
+more, they ask for the longer lists.
 
-Both keep the label as far as rules can: no word is touched or put in that the task's lexicon names or that lies near
+All keep the label as far as rules can: no word is touched or put in that the task's lexicon names or that lies near
 one of those, nor words of grammar, denial or doubt ("almost", "dreamt"); the text as a whole stays within a cosine of
 its original; and words must read nearly as well as the best one for the place. Nobody has read the results: some will
-have lost the injury all the same, for both alike. What the other members say of the passed texts is printed.
+have lost the injury all the same, for all alike. What the other members say of the passed texts is printed.
 
 A call is a text scored by the deployed member, each once, as the service remembers scores; a gradient pass counts as
 two. An edit is a change that the attacker makes to the text, undone ones included. Whoever has not passed within the
@@ -46,6 +48,7 @@ SPLIT = os.environ.get("HUNGJURY_BENCH_SPLIT", "test")
 MEANING = 0.7
 PASS_CALLS = 2
 TARGET = 0.5
+BENCH, SAME, FIRST = "with the bench", "greedy without", "first without"
 
 
 @dataclass
@@ -102,16 +105,15 @@ class Attacker:
 
     def with_bench(self, original: Text) -> Run:
         """Greedy over what the page offers."""
-        run = Run(original, probability=self.score(original))
-        tried: set[str] = set()
+        run, tried = Run(original, probability=self.score(original)), Tried()
         run.calls += PASS_CALLS
         while not run.passed and run.calls < CALLS:
-            words = {span: value for span, value in self.words(run).items() if run.text.text[slice(*span)] not in tried}
-            if not words:
+            words = tried.left(self.words(run), run)
+            if words is None:
                 break
             span = max(words, key=words.__getitem__)
-            tried.add(run.text.text[slice(*span)])
-            offers, spent = asyncio.run(self.bench.suggest(Place(run.text, *span)))
+            tried.add(run, span)
+            offers, spent = asyncio.run(self.bench.suggest(Place(run.text, *span), more=tried.more))
             run.calls += spent.member_calls + PASS_CALLS * spent.gradient_passes
             run.read += spent.language_model_texts
             better = (offer for offer in offers if offer.probability < run.probability)
@@ -119,38 +121,61 @@ class Attacker:
             if chosen is not None:
                 run.edits += 1
                 run.calls += PASS_CALLS  # the text was scored already, and is looked at
-                tried.clear()
                 self.make(run, chosen.change, chosen.probability)
+                tried = Tried()
         return run
 
-    def without(self, original: Text, rng: np.random.Generator) -> Run:
-        """Random words, the same model's suggestions in random order, each tried out."""
-        run = Run(original, probability=self.score(original))
-        tried: set[str] = set()
+    def without(self, original: Text, rng: np.random.Generator, *, best: bool) -> Run:
+        """Random words, the same model's suggestions in random order; with `best` all of a word's are tried out."""
+        run, tried = Run(original, probability=self.score(original)), Tried()
         while not run.passed and run.calls < CALLS:
-            words = [span for span in self.words(run) if run.text.text[slice(*span)] not in tried]
-            if not words:
+            words = tried.left(self.words(run), run)
+            if words is None:
                 break
-            span = words[int(rng.integers(len(words)))]
-            tried.add(run.text.text[slice(*span)])
-            changes, spent = asyncio.run(self.bench.candidates(Place(run.text, *span), guided=False))
+            span = list(words)[int(rng.integers(len(words)))]
+            tried.add(run, span)
+            place = Place(run.text, *span)
+            changes, spent = asyncio.run(self.bench.candidates(place, guided=False, more=tried.more))
             run.read += spent.language_model_texts
-            if self.try_out(run, [changes[i] for i in rng.permutation(len(changes))], original):
-                tried.clear()
+            kept = run.kept
+            self.try_out(run, [changes[i] for i in rng.permutation(len(changes))], original, best=best)
+            tried = Tried() if run.kept > kept else tried
         return run
 
-    def try_out(self, run: Run, changes: list[Change], original: Text) -> bool:
-        """One after the other, until one lowers the score; whether one did."""
+    def try_out(self, run: Run, changes: list[Change], original: Text, *, best: bool) -> None:
+        """One after the other: the first that lowers the score stays, or, with `best`, the one that lowers it most."""
+        found: list[tuple[float, Change]] = []
         for change in changes:
-            if run.calls >= CALLS:
+            if run.calls >= CALLS or (found and (not best or found[-1][0] < self.bench.threshold)):
                 break
             if self.keeps(change, original):
                 run.edits, run.calls = run.edits + 1, run.calls + 1
                 probability = self.score(Text(change.text, original.context))
-                if probability < run.probability:
-                    self.make(run, change, probability)
-                    return True
-        return False
+                if probability < min(run.probability, *(p for p, _ in found), 1.0):
+                    found.append((probability, change))
+        if found:
+            self.make(run, found[-1][1], found[-1][0])
+
+
+class Tried:
+    """Words that brought nothing; once it is all of them, each gets the longer list, and then there is nothing left."""
+
+    def __init__(self) -> None:
+        self.more = False
+        self._words: set[str] = set()
+
+    def add(self, run: Run, span: tuple[int, int]) -> None:
+        """A word's turn has come."""
+        self._words.add(run.text.text[slice(*span)])
+
+    def left(self, words: dict[tuple[int, int], float], run: Run) -> dict[tuple[int, int], float] | None:
+        """The words whose turn has not come; None where there is nothing left."""
+        for _ in range(2):
+            fresh = {span: value for span, value in words.items() if run.text.text[slice(*span)] not in self._words}
+            if fresh or self.more:
+                return fresh or None
+            self.more, self._words = True, set()
+        return None
 
 
 def test_the_bench_saves_edits_and_calls(artifact):
@@ -177,21 +202,23 @@ def test_the_bench_saves_edits_and_calls(artifact):
     texts = [Text(rows[i].text, rows[i].context) for i in order]
     print(f"\n{joint.deployed} flags {flagged.sum()} of {len(rows)} injuries of the {SPLIT} split at {threshold:.2f}; ")
     print(f"{len(texts)} of them attacked, at most {CALLS} calls each", flush=True)
-    runs = {"with": [], "without": []}
+    runs = {name: [] for name in (BENCH, SAME, FIRST)}
     for number, text in enumerate(texts):
-        runs["with"].append(attacker.with_bench(text))
-        runs["without"].append(attacker.without(text, np.random.default_rng([1, number])))
+        runs[BENCH].append(attacker.with_bench(text))
+        for name in (SAME, FIRST):
+            runs[name].append(attacker.without(text, np.random.default_rng([1, number]), best=name == SAME))
         pair = [f"{name} {run[-1].edits} edits, {run[-1].calls} calls" for name, run in runs.items()]
         print(f"  {number + 1}: {'; '.join(pair)}; passed {[run[-1].passed for run in runs.values()]}", flush=True)
     for name, found in runs.items():
         _tell(name, found, texts, panel, model)
-    for what in ("edits", "calls"):
-        _ratio(what, runs)
-    both = [(len(runs["with"][i].text.text), i) for i in range(len(texts)) if runs["with"][i].passed]
+    for name in (SAME, FIRST):
+        for what in ("edits", "calls"):
+            _ratio(what, name, runs)
+    both = [(len(runs[BENCH][i].text.text), i) for i in range(len(texts)) if runs[BENCH][i].passed]
     for _, i in sorted(both)[:4]:
-        print(f"  {texts[i].text}\n  -> {runs['with'][i].text.text}")
+        print(f"  {texts[i].text}\n  -> {runs[BENCH][i].text.text}")
     panel.close()
-    assert sum(run.passed for run in runs["with"]) > 0
+    assert sum(run.passed for run in runs[BENCH]) > 0
 
 
 def _counted(run: Run, what: str, *, generous: bool = False) -> int:
@@ -201,9 +228,9 @@ def _counted(run: Run, what: str, *, generous: bool = False) -> int:
 
 def _tell(name: str, runs: list[Run], texts: list[Text], panel, model) -> None:
     passed = [(run, text) for run, text in zip(runs, texts, strict=True) if run.passed]
-    line = f"{name:>8}: passed {len(passed)} of {len(runs)}"
+    line = f"{name:>14}: passed {len(passed)} of {len(runs)}"
     for what in ("edits", "calls"):
-        line += f"; {what} median {np.median([_counted(run, what, generous=name == 'without') for run in runs]):g}"
+        line += f"; {what} median {np.median([_counted(run, what, generous=name != BENCH) for run in runs]):g}"
     line += f"; kept edits {np.median([run.kept for run, _ in passed] or [np.nan]):g}"
     line += f"; language-model texts {np.median([run.read for run in runs]):g}"
     if passed:
@@ -215,9 +242,9 @@ def _tell(name: str, runs: list[Run], texts: list[Text], panel, model) -> None:
     print(line, flush=True)
 
 
-def _ratio(what: str, runs: dict[str, list[Run]]) -> None:
-    ours = np.array([_counted(run, what) for run in runs["with"]])
-    other = np.array([_counted(run, what, generous=True) for run in runs["without"]])
+def _ratio(what: str, name: str, runs: dict[str, list[Run]]) -> None:
+    ours = np.array([_counted(run, what) for run in runs[BENCH]])
+    other = np.array([_counted(run, what, generous=True) for run in runs[name]])
     rng, size = np.random.default_rng(2), len(ours)
     drawn = [rng.integers(size, size=size) for _ in range(2000)]
     ratios = [np.median(ours[rows]) / np.median(other[rows]) for rows in drawn]
@@ -225,10 +252,11 @@ def _ratio(what: str, runs: dict[str, list[Run]]) -> None:
     ratio = np.median(ours) / np.median(other)
     met = "met" if ratio <= TARGET else "missed"
     paired = float(np.mean(ours < other))
-    both = np.array([run.passed and rival.passed for run, rival in zip(runs["with"], runs["without"], strict=True)])
+    both = np.array([run.passed and rival.passed for run, rival in zip(runs[BENCH], runs[name], strict=True)])
     mean = ours[both].sum() / max(1, other[both].sum()) if both.any() else float("nan")
     print(
-        f"{what}: ratio of medians {ratio:.2f} [{low:.2f}, {high:.2f}], target at most {TARGET:g} ({met}); "
+        f"{what} against {name}: ratio of medians {ratio:.2f} [{low:.2f}, {high:.2f}], "
+        f"target at most {TARGET:g} ({met}); "
         f"fewer with the bench on {paired:.0%} of the texts; "
         f"where both passed ({both.sum()}), ratio of sums {mean:.2f}",
         flush=True,

@@ -8,7 +8,8 @@ import tiny_artifact
 
 from ensemble.artifacts import JOINT, seal
 from ensemble.errors import ArtifactError, InputError
-from service.app import build_app
+from service.app import build_app, load_guide, without_gradients
+from service.config import AttackConfig
 from service.profile import PLAIN, THREADS, apply_profile
 
 
@@ -65,3 +66,26 @@ def test_profile_sets_what_is_not_set(monkeypatch):
     monkeypatch.setattr("service.profile.os.environ", environment)
     apply_profile()
     assert environment == {**PLAIN, **THREADS, "RAY_SERVE_PROXY_USE_GRPC": "0"}
+
+
+def test_gradients_are_those_of_the_encoder_that_serves(tmp_path, monkeypatch):
+    """An artifact whose encoder is no export of the packaged one serves, and says so when its gradients are wanted."""
+    monkeypatch.setenv("HUNGJURY_HOME", str(tmp_path))
+    artifact = tiny_artifact.make()
+    assert without_gradients(artifact) == ""
+    with pytest.raises(ArtifactError, match="no export of the packaged MiniLM"):
+        load_guide(artifact.path, AttackConfig())
+    build_app({})
+    build_app({"attack": {"enabled": False}})
+
+
+def test_a_deployed_member_without_gradients_is_named(tmp_path, monkeypatch):
+    """The bench works without colours, and its answers say why."""
+    monkeypatch.setenv("HUNGJURY_HOME", str(tmp_path))
+    artifact = tiny_artifact.make()
+    joint = json.loads((artifact.path / JOINT).read_text())
+    copy = artifact.path.with_name(".other")
+    shutil.copytree(artifact.path, copy)
+    (copy / JOINT).write_text(json.dumps({**joint, "deployed": "keyword"}))
+    other = seal(copy, artifact.manifest)
+    assert "only an encoder has gradients" in without_gradients(other)

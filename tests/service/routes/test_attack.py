@@ -8,6 +8,7 @@ import pytest
 
 from ensemble.errors import MemberUnavailableError
 from ensemble.text import identity
+from miners.errors import StoreUnavailableError
 
 HURT = "The boy was badly hurt."
 
@@ -294,3 +295,17 @@ def test_handing_in_goes_to_the_audit_log_and_looking_does_not(attack):
     attack.post("admin", "/v1/attack/score", {"text": HURT})
     attack.post("admin", "/v1/attack/submit", {"text": HURT, "edits": [{"at": 0, "inserted": HURT}]})
     assert [entry.what for entry in attack.services.audit.read(count=10)] == ["POST /v1/attack/submit"]
+
+
+def test_a_store_that_is_away_hides_no_verdict(attack, monkeypatch):
+    """Earlier texts cannot be compared then, and the answer says so."""
+
+    def away(**_):
+        raise StoreUnavailableError("Redis does not answer")
+
+    monkeypatch.setattr(attack.queue, "arrived", away)
+    found = attack.post("admin", "/v1/attack/score", {"text": HURT}).json()
+    assert found["missing"] == {"nearest": "Redis does not answer"}
+    assert found["verdict"]["decision"] == "flag"
+    monkeypatch.undo()
+    assert attack.post("admin", "/v1/attack/score", {"text": HURT}).json()["missing"] == {}
