@@ -25,6 +25,7 @@ from service.http_errors import ErrorBody
 from service.json_request import Guard
 from service.json_response import SafeJSONResponse
 from service.metrics import Metrics, publish_counts
+from service.openapi import describe
 from service.routes import admin, attack, audit, findings, health, label, me, pages, score, session, task
 from service.services import Services
 
@@ -78,6 +79,7 @@ def build_api(services: Services, metrics: Metrics | None = None) -> FastAPI:
         api.include_router(routes.router, responses=errors)
     for plain in (health.router, docs, pages.router):
         api.include_router(plain)
+    describe(api, services.config, services.task.name)
     api.add_middleware(Auditing, log=services.audit)
     api.add_middleware(Guard, max_body_bytes=services.config.server.max_body_bytes)
     return api

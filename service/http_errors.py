@@ -90,11 +90,24 @@ _QUEUE_ERRORS: tuple[tuple[type[QueueError], int, str], ...] = (
 )
 
 
+_STORE_TROUBLE = {
+    "queue_full": "the store is full, so nothing new can be kept now; whoever runs the service must make room",
+    "store_refused": "the store refuses the service; whoever runs it finds the reason in the log",
+    "store_unavailable": "the store does not answer or cannot write now; what was acknowledged is kept; try again",
+}
+"""What callers are told; what Redis said may name addresses, users and settings, and goes into the log alone."""
+
+
 def from_queue(error: QueueError) -> ApiError:
     """The queue's refusal as a response."""
     for kind, status, code in _QUEUE_ERRORS:
+        if isinstance(error, kind) and status != 503:
+            return ApiError(status, code, str(error))
         if isinstance(error, kind):
-            return retry_later(status, code, str(error)) if status == 503 else ApiError(status, code, str(error))
+            if error.__cause__ is None:  # the queue's own limit, not Redis's words
+                return retry_later(status, code, str(error))
+            logger.warning("%s: %s", code, error)
+            return retry_later(status, code, _STORE_TROUBLE[code])
     return ApiError(409, "refused", str(error))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
@@ -14,10 +15,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.http_errors import ApiError, dotted, unexpected
+from service.http_errors import ApiError, dotted, retry_later, unexpected
 
 BEGAN = "hungjury.began"
 """Key in a request's scope: `time.perf_counter()` when it came."""
+
+BODY_SECONDS = 30.0
+"""A request whose body is not there by then is given up; longer than a slow line needs for the longest body."""
 
 _THREAD_BYTES = 64 * 1024
 """A longer body is parsed in a thread, so that the event loop goes on with the other requests."""
@@ -32,7 +36,7 @@ def parse(body: bytes) -> Any:
         ApiError: 400 where it is not JSON, 422 where a string is not text.
     """
     try:
-        content = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+        content = json.loads(body.decode("utf-8"), parse_constant=_no_constant, parse_float=_number)
     except UnicodeDecodeError as error:
         raise ApiError(400, "bad_json", f"the body is not UTF-8 (byte {error.start}); send JSON") from None
     except json.JSONDecodeError as error:
@@ -46,6 +50,12 @@ def parse(body: bytes) -> Any:
     if rb"\ud" in body.lower():  # UTF-8 itself cannot carry a surrogate, only an escape can
         _refuse_surrogates(content, ())
     return content
+
+
+def _number(text: str) -> float | int:
+    """JSON has one kind of number: 3.0 is as whole as 3."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -72,13 +82,17 @@ class _StrictRequest(Request):
 
 
 class StrictRoute(APIRoute):
-    """A route whose body is strict JSON whatever its Content-Type says, as curl's default would have it."""
+    """A route whose body is strict JSON whatever its Content-Type says, as curl's default would have it.
+
+    A parameter that is given twice is refused, for whichever of the two was taken, the other may have been meant.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler that FastAPI makes, given a request that parses strictly."""
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
+            _refuse_twice(request)
             headers = [(name, value) for name, value in request.scope["headers"] if name != b"content-type"]
             scope = {**request.scope, "headers": [*headers, (b"content-type", b"application/json")]}
             return await handle(_StrictRequest(scope, request.receive))
@@ -86,11 +100,24 @@ class StrictRoute(APIRoute):
         return strict
 
 
-class Guard:
-    """Outermost layer: bounds the body, and turns anything unexpected into a 500 without a traceback."""
+def _refuse_twice(request: Request) -> None:
+    names = [name for name, _ in request.query_params.multi_items()]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)[:100]
+        raise ApiError(422, "invalid", f"{twice}: is given more than once", field=twice)
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
-        self._app, self._limit = app, max_body_bytes
+
+class Guard:
+    """Outermost layer: bounds the body in size and time, and turns anything unexpected into a 500 without a traceback.
+
+    Args:
+        app: what it stands around.
+        max_body_bytes: longest body.
+        body_seconds: until all of it must have come.
+    """
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int, body_seconds: float = BODY_SECONDS) -> None:
+        self._app, self._limit, self._seconds = app, max_body_bytes, body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Runs the application."""
@@ -113,13 +140,20 @@ class Guard:
 
     def _bounded(self, scope: Scope, receive: Receive) -> Receive:
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
-        received = 0
+        received, whole = 0, False
+        until = asyncio.get_running_loop().time() + self._seconds
 
         async def bounded() -> Message:
-            nonlocal received
+            nonlocal received, whole
             if declared.isdigit() and int(declared[:20]) > self._limit:
                 raise self._too_large(int(declared[:20]))
-            message = await receive()
+            try:
+                async with asyncio.timeout_at(None if whole else until):
+                    message = await receive()
+            except TimeoutError:
+                late = f"the request's body did not arrive within {self._seconds:g} s; send it again"
+                raise retry_later(503, "timeout", late) from None
+            whole = not message.get("more_body", False)
             received += len(message.get("body", b""))
             if received > self._limit:
                 raise self._too_large(received)

@@ -12,6 +12,7 @@ from miners.raters import RaterReport, rater_report
 from service.auditing import showed
 from service.auth import OrderingItems, ReadingItems, ReadingMetrics, ReadingQueue, ReadingRaters
 from service.http_errors import ApiError
+from service.json_request import StrictRoute
 from service.schemas import (
     ItemResponse,
     OrderRequest,
@@ -22,7 +23,7 @@ from service.schemas import (
 )
 from service.services import Services, services
 
-router = APIRouter(prefix="/v1", tags=["admin"])
+router = APIRouter(prefix="/v1", tags=["admin"], route_class=StrictRoute)
 
 Given = Annotated[Services, Depends(services)]
 

@@ -10,10 +10,11 @@ from starlette.concurrency import run_in_threadpool
 
 from service.auditing import showed
 from service.auth import ReadingAudit
+from service.json_request import StrictRoute
 from service.schemas import AuditResponse
 from service.services import Services, services
 
-router = APIRouter(prefix="/v1", tags=["admin"])
+router = APIRouter(prefix="/v1", tags=["admin"], route_class=StrictRoute)
 
 
 @router.get("/audit", response_model=AuditResponse, summary="What admins did")

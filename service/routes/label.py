@@ -27,7 +27,7 @@ from service.services import Services, services
 router = APIRouter(prefix="/v1", tags=["label"], route_class=StrictRoute)
 
 Given = Annotated[Services, Depends(services)]
-Name = Annotated[str, Path(min_length=1, max_length=128)]
+Name = Annotated[str, Path(min_length=1, max_length=128, pattern=r"^[!-~]+$")]
 IdempotencyKey = Annotated[
     str | None,
     Header(max_length=200, description="Chosen by the client; repeating a request with it gives the same leases."),

@@ -10,11 +10,12 @@ from starlette.concurrency import run_in_threadpool
 
 from miners.queue.types import Item
 from service.auth import Labelling
+from service.json_request import StrictRoute
 from service.progress import LOOKED_AT, Progress, progress
 from service.schemas import OwnAnswer, OwnAnswersResponse
 from service.services import Services, services
 
-router = APIRouter(prefix="/v1/me", tags=["label"])
+router = APIRouter(prefix="/v1/me", tags=["label"], route_class=StrictRoute)
 
 Given = Annotated[Services, Depends(services)]
 

@@ -11,10 +11,11 @@ from miners.queue.sessions import csrf_of
 from service.auth import Caller, by_key, by_session, check_origin, cookie_name
 from service.authenticator import Authenticator
 from service.callers import Callers
+from service.json_request import StrictRoute
 from service.schemas import SessionEndResponse, SessionResponse
 from service.services import Services, services
 
-router = APIRouter(prefix="/v1", tags=["session"])
+router = APIRouter(prefix="/v1", tags=["session"], route_class=StrictRoute)
 
 Given = Annotated[Services, Depends(services)]
 

@@ -8,10 +8,11 @@ from fastapi import APIRouter, Depends
 
 from service.auth import AnyKey, Anyone
 from service.http_errors import ApiError
+from service.json_request import StrictRoute
 from service.schemas import MeResponse, TaskResponse
 from service.services import Services, services
 
-router = APIRouter(prefix="/v1", tags=["task"])
+router = APIRouter(prefix="/v1", tags=["task"], route_class=StrictRoute)
 
 
 @router.get("/tasks/{name}", response_model=TaskResponse, summary="Question and guideline")
