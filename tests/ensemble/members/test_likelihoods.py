@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ensemble.errors import InputError
-from ensemble.members.writing import infill, mean_log_likelihoods, paraphrase, word_vectors
+from ensemble.members.writing import fit, infill, likely_next, mean_log_likelihoods, paraphrase, word_vectors
 
 TEXTS = [" the boat came in", " he fell and broke his arm", " she sang well , was she hurt or whole ?"]
 
@@ -94,3 +94,25 @@ def test_a_paraphrase_is_one_line(tiny):
     found = paraphrase(tiny, ["he fell and broke his arm", "she sang well"])
     assert len(found) == 2
     assert not any("\n" in text for text in found)
+
+
+def test_the_words_that_may_come_next_are_whole_ones(tiny):
+    """The likeliest first, each once, with the probability of a plain pass; nothing but words."""
+    found = likely_next(tiny, ["he fell and ", ""], count=40)
+    for words in found:
+        assert words
+        assert [logs for _, logs in words] == sorted((logs for _, logs in words), reverse=True)
+        assert len({word for word, _ in words}) == len(words)
+        assert all(word.isalpha() for word, _ in words)
+    word, logs = found[0][0]
+    (tokens,) = tiny.likelihoods("he fell and", [f" {word}"])
+    assert tokens[0] == pytest.approx(logs, abs=1e-4)
+
+
+def test_words_are_judged_by_what_follows_them(tiny):
+    """Each has the mean over itself and the next few words, in the order asked; no word, no score."""
+    (scores, none) = fit(tiny, [("he fell and", " his arm .", ["broke", "sang", "broke"]), ("he", " fell", [])])
+    (read,) = tiny.likelihoods("he fell and", [" sang his arm ."])
+    assert scores[1] == pytest.approx(read.mean(), abs=1e-4)
+    assert scores[0] == scores[2]
+    assert none == []
