@@ -105,7 +105,7 @@ class QueueResponse(Counts):
 class FindingsQuery(Wanted):
     """Which findings, and which page of them: behind the place `after`, or from `offset` on."""
 
-    after: str | None = Field(default=None, max_length=200)
+    after: str | None = Field(default=None, max_length=200, pattern="^[0-9]{1,15}-")
     offset: int = Field(default=0, ge=0, le=10_000_000)
     count: int = Field(default=100, ge=1, le=1000)
 

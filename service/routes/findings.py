@@ -14,13 +14,14 @@ from miners.queue.codec import finding_in
 from service.auditing import detailed, showed
 from service.auth import MarkingFindings, ReadingFindings, ReadingItems
 from service.http_errors import retry_later
+from service.json_request import StrictRoute
 from service.schemas import FindingsQuery, FindingsResponse, MarkRequest, MarkResponse
 from service.services import Services, services
 
 FOLLOW_SECONDS = 3.0
 """How long one request reads labels that the index does not know yet."""
 
-router = APIRouter(prefix="/v1", tags=["admin"])
+router = APIRouter(prefix="/v1", tags=["admin"], route_class=StrictRoute)
 
 Given = Annotated[Services, Depends(services)]
 

@@ -139,6 +139,13 @@ def test_the_key_is_sent_once_and_kept_nowhere(desk, live):
     desk.shows("She fell off the roof.")
 
 
+def test_the_api_documentation_keeps_to_the_policy(desk, live):
+    """Its style comes from a file of its own, nothing on it is refused, and it opens without a key."""
+    desk.page.goto(f"{live.url}/docs")
+    assert desk.page.evaluate("getComputedStyle(document.body).maxWidth") == "960px"
+    assert desk.page.locator("section").count() > 10
+
+
 def test_the_real_guideline_is_rendered_whole(desk, live):
     """Every heading and list item of the packaged guideline appears, and no Markdown mark is left over."""
     live.add("She fell off the roof.")
