@@ -47,8 +47,9 @@ def _limit(schemas: dict[str, Any], config: Config, task: str) -> None:
     _given(request["task"]).update(const=task)
     for name in _WITH_TEXTS:
         text = schemas[name]["properties"]
-        text["text"].update(minLength=1, maxLength=server.max_text_chars, pattern=WITH_TEXT)
-        _given(text["context"]).update(maxLength=server.max_text_chars, pattern=WITHOUT_NUL)
+        longest = (config.attack if name.startswith("Attack") else server).max_text_chars
+        text["text"].update(minLength=1, maxLength=longest, pattern=WITH_TEXT)
+        _given(text["context"]).update(maxLength=longest, pattern=WITHOUT_NUL)
     schemas["LeaseRequest"]["properties"]["count"]["maximum"] = queue.max_leases_per_request
     for name in ("LeaseRequest", "RenewRequest"):
         _given(schemas[name]["properties"]["seconds"])["maximum"] = queue.max_lease_seconds

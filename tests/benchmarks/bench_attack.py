@@ -120,8 +120,8 @@ class Attacker:
             chosen = next((offer for offer in better if self.keeps(offer.change, original)), None)
             if chosen is not None:
                 run.edits += 1
-                run.calls += PASS_CALLS  # the text was scored already, and is looked at
                 self.make(run, chosen.change, chosen.probability)
+                run.calls += 0 if run.passed else PASS_CALLS  # the text was scored already, and is looked at
                 tried = Tried()
         return run
 

@@ -309,3 +309,10 @@ def test_a_store_that_is_away_hides_no_verdict(attack, monkeypatch):
     assert found["verdict"]["decision"] == "flag"
     monkeypatch.undo()
     assert attack.post("admin", "/v1/attack/score", {"text": HURT}).json()["missing"] == {}
+
+
+def test_the_description_says_how_long_a_text_may_be(attack):
+    """The bench takes shorter texts than scoring does."""
+    schemas = attack.client.get("/openapi.json").json()["components"]["schemas"]
+    assert schemas["AttackScoreRequest"]["properties"]["text"]["maxLength"] == 5_000
+    assert schemas["ScoreInput"]["properties"]["text"]["maxLength"] == 20_000
