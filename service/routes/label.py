@@ -6,7 +6,7 @@ import hashlib
 import uuid
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path
+from fastapi import APIRouter, Depends, Header, Path, Request
 from starlette.concurrency import run_in_threadpool
 
 from miners.queue.types import NewAnswer, Receipt
@@ -74,9 +74,9 @@ async def release(lease_id: Name, rater: Labelling, given: Given, body: ReleaseR
     response_model_exclude_none=True,
     summary="Answer an item",
 )
-async def answer(lease_id: Name, body: AnswerRequest, rater: Labelling, given: Given) -> Any:
+async def answer(lease_id: Name, body: AnswerRequest, rater: Labelling, given: Given, request: Request) -> Any:
     """Acknowledged once it is durable. The same answer again is the same answer; another one is a 409."""
-    return await run_in_threadpool(given.queue.answer, lease_id, rater.id, _plain(body))
+    return _told(await run_in_threadpool(given.queue.answer, lease_id, rater.id, _plain(body)), request)
 
 
 @router.patch(
@@ -85,9 +85,15 @@ async def answer(lease_id: Name, body: AnswerRequest, rater: Labelling, given: G
     response_model_exclude_none=True,
     summary="Correct one's own answer",
 )
-async def amend(answer_id: Name, body: AnswerRequest, rater: Labelling, given: Given) -> Any:
+async def amend(answer_id: Name, body: AnswerRequest, rater: Labelling, given: Given, request: Request) -> Any:
     """The old answer is kept in the item's history."""
-    return await run_in_threadpool(given.queue.amend, answer_id, rater.id, _plain(body))
+    return _told(await run_in_threadpool(given.queue.amend, answer_id, rater.id, _plain(body)), request)
+
+
+def _told(receipt: Receipt, request: Request) -> Receipt:
+    """Without the label for a browser: who corrects to and fro could tell by it what others answered."""
+    by_key = "authorization" in request.headers
+    return receipt if by_key else receipt.model_copy(update={"label": None})
 
 
 def _plain(body: AnswerRequest) -> NewAnswer:

@@ -82,6 +82,18 @@ def test_nothing_that_would_sway_a_rater_reaches_the_browser(desk, live, secrets
     assert fields == {"lease_id", "item_id", "text", "context", "expires_at", "task"}
 
 
+def test_the_label_of_a_text_does_not_reach_the_browser(desk, live):
+    """Neither the answer that completes a text nor a correction is told what the text's label is now."""
+    live.add("She fell off the roof.", needed=1)
+    desk.open().press("n")
+    desk.wait("empty")
+    desk.press("z", "u")
+    desk.wait("empty")
+    receipts = [each.response().json() for each in desk.requests if "/answer" in each.url and "/me/" not in each.url]
+    assert len(receipts) == 2
+    assert [set(receipt) for receipt in receipts] == [{"answer_id", "item_id", "answers", "needed"}] * 2
+
+
 def _answered_by_another(live):
     lease = live.queue.lease("another", request_id="r1")[0]
     live.queue.answer(lease.lease_id, "another", NewAnswer(answer="unsure", note="gravest-note"))
