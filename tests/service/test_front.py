@@ -65,6 +65,14 @@ def test_serves_own_errors_get_the_one_shape(front, serves, ours, code):
     assert ("retry-after" in headers) == (ours == 503)
 
 
+def test_the_callers_address_stands_behind_what_the_caller_says(front):
+    """However long the list that a caller makes up, the last address is the one that HAProxy saw."""
+    with contextlib.closing(front.connect()) as caller:
+        caller.request("GET", "/forwarded", headers={"X-Forwarded-For": "9.9.9.9, 8.8.8.8"})
+        forwarded = json.loads(caller.getresponse().read())["forwarded"]
+    assert forwarded == "9.9.9.9, 8.8.8.8, 127.0.0.1"
+
+
 def test_what_is_no_http_goes_no_further(front):
     """Garbage is answered with 400 before any process of the service sees it, and the connection ends."""
     with socket.create_connection(("127.0.0.1", front.port), timeout=10) as raw:

@@ -50,6 +50,10 @@ class Handler(BaseHTTPRequestHandler):
         kind, status = ("text/plain", int(self.path[1:])) if self.path[1:].isdigit() else ("application/json", 200)
         if self.path == "/ours":
             status = 500
+        if self.path == "/forwarded":
+            forwarded = ", ".join(self.headers.get_all("X-Forwarded-For", []))
+            self._say(200, kind, json.dumps({"forwarded": forwarded}).encode())
+            return
         self._say(status, kind, b'{"ours": true}')
 
     def do_POST(self):
