@@ -16,6 +16,7 @@ from service.deployments.ingress import bind_ingress
 from service.deployments.saliency import bind_saliency
 from service.deployments.scorer import bind_scorer
 from service.sizing import sized
+from service.webhooks import hooks_of
 
 
 def build_app(args: dict[str, Any]) -> Any:
@@ -32,6 +33,7 @@ def build_app(args: dict[str, Any]) -> Any:
         ArtifactError: the task is not prepared on this machine, or was before there was the cascade that is wanted.
     """
     config = sized(validate_config(args))
+    hooks_of(config.webhooks)  # refused here where a secret is missing
     task = load_task(config.task).name
     artifact = current_artifact(task)
     members = {group: artifact.members(group, device=_device(config.group(group))) for group in artifact.groups}

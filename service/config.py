@@ -6,10 +6,11 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from ensemble.errors import InputError
 from ensemble.labels.settings import LabelSettings, Ordering
@@ -303,6 +304,40 @@ class RedisConfig(_Section):
     url: SecretStr | None = None
 
 
+class WebhookConfig(_Section):
+    """A program that is told of findings; see `service.webhooks`.
+
+    Attributes:
+        url: what is POSTed to; https, unless `private`.
+        secret_env: name of the environment variable with the key of the signature, at best "whsec_" and Base64.
+        kinds: which findings it is told of.
+        texts: whether it is sent texts, and notes and spans of answers.
+        private: whether it may lie at a loopback, private or link-local address.
+        timeout_seconds: without an acknowledgement by then, the attempt has failed.
+    """
+
+    url: str = Field(max_length=2_000)
+    secret_env: str = Field(min_length=1, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    kinds: tuple[Literal["FN", "FP"], ...] = Field(default=("FN", "FP"), min_length=1)
+    texts: bool = True
+    private: bool = False
+    timeout_seconds: float = Field(default=10.0, gt=0, le=60, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        try:
+            parts = urlsplit(self.url)
+            port = parts.port
+        except ValueError:
+            raise ValueError("url is no address") from None
+        allowed = ("https", "http") if self.private else ("https",)
+        if parts.scheme not in allowed or not parts.hostname or port == 0:
+            raise ValueError(f"url must begin with {' or '.join(f'{one}://' for one in allowed)} and name a host")
+        if parts.username is not None or parts.password is not None or parts.fragment:
+            raise ValueError("url must hold no user, password or fragment")
+        return self
+
+
 class Config(_Section):
     """All settings.
 
@@ -310,6 +345,7 @@ class Config(_Section):
         task: name of the task served, or its folder.
         panel: which members there are, and which language model or endpoint the judge is.
         members: how they are served, by member group; groups and fields left out keep their defaults.
+        webhooks: programs that are told of findings.
     """
 
     server: ServerConfig = ServerConfig()
@@ -324,6 +360,14 @@ class Config(_Section):
     attack: AttackConfig = AttackConfig()
     ray: RayConfig = RayConfig()
     redis: RedisConfig = RedisConfig()
+    webhooks: tuple[WebhookConfig, ...] = ()
+
+    @field_validator("webhooks")
+    @classmethod
+    def _once(cls, given: tuple[WebhookConfig, ...]) -> tuple[WebhookConfig, ...]:
+        if len({one.url for one in given}) < len(given):
+            raise ValueError("two webhooks have one url")
+        return given
 
     @field_validator("members", mode="before")
     @classmethod

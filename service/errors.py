@@ -15,6 +15,10 @@ class AlreadyRunningError(StartError):
     """A service runs on this state directory already."""
 
 
+class AddressError(ServiceError):
+    """Nothing may, or can, be sent to this host."""
+
+
 class NotRunningError(ServiceError):
     """No service runs on this state directory."""
 

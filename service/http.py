@@ -95,6 +95,7 @@ async def _publishing(services: Services, metrics: Metrics) -> AsyncIterator[Non
         watchers.append(asyncio.create_task(labelling.keep(services.labelling, metrics, pause)))
     if services.traffic is not None:
         watchers.append(asyncio.create_task(traffic.keep(services.traffic)))
+    watchers += [asyncio.create_task(sender.keep()) for sender in services.webhooks]
     try:
         yield
     finally:

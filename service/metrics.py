@@ -127,6 +127,15 @@ TRAFFIC_PROBABILITY = Metric(
 QUEUE_UP = Metric("hungjury_queue_up", "gauge", "1 where the queue's store answers, 0 where not.")
 LABELS_TURNED = Metric("hungjury_labels_turned", "counter", "Labels that the answer model turned.")
 ANSWERS_ORDERED = Metric("hungjury_answers_ordered", "counter", "Answers ordered where one more could turn a label.")
+WEBHOOK_ATTEMPTS = Metric(
+    "hungjury_webhook_attempts",
+    "counter",
+    "Findings sent to a webhook, by outcome: delivered, failed.",
+    ("host", "outcome"),
+)
+WEBHOOK_BEHIND = Metric(
+    "hungjury_webhook_behind", "gauge", "Changes of findings that a webhook was not told of yet.", ("host",)
+)
 LIVE_ITEMS = Metric("hungjury_live_items", "gauge", "Labelled texts, by whether measures use them.", ("use",))
 LIVE_MISSES = Metric("hungjury_live_misses", "gauge", "Labelled texts that the deployed member missed.", ("weights",))
 LIVE_N_EFF = Metric("hungjury_live_n_eff", "gauge", "Effective votes, by errors on labelled texts.", ("weights",))
@@ -184,6 +193,8 @@ ALL: Final = (
     TRAFFIC_PROBABILITY,
     LABELS_TURNED,
     ANSWERS_ORDERED,
+    WEBHOOK_ATTEMPTS,
+    WEBHOOK_BEHIND,
     LIVE_ITEMS,
     LIVE_MISSES,
     LIVE_N_EFF,

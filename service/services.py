@@ -22,6 +22,7 @@ from service.config import Config
 from service.live import Live
 from service.metrics import Recorder
 from service.traffic import TrafficSampler
+from service.webhooks import Sender
 
 KeyRecord = ApiKey
 """Whose key it is; its id is also the identity of the rater who uses it."""
@@ -67,6 +68,7 @@ class Services:
     live: Live | None = None
     labelling: Labelling | None = None
     traffic: TrafficSampler | None = None
+    webhooks: Sequence[Sender] = ()
     sessions: SessionStore = field(default_factory=lambda: SessionStore(MemorySessionRecords()))
     audit: AuditLog = field(default_factory=MemoryAuditLog)
     attack: AttackDesk | None = None

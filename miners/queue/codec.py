@@ -12,6 +12,7 @@ from miners.queue.types import (
     Answer,
     AnswerValue,
     Finding,
+    FindingChange,
     FindingKind,
     Item,
     Lease,
@@ -134,6 +135,12 @@ def finding_in(item: Item) -> Finding | None:
         return None
     severity = mean_severity([answer.body for answer in item.answers])
     return Finding(kind=item.finding, item=item, severity=severity, at=item.found_at)
+
+
+def unpack_change(text: str) -> FindingChange:
+    """Change of a finding out of its JSON."""
+    item_id, before, after, at = json.loads(text)
+    return FindingChange(item_id=item_id, before=before or None, after=after or None, at=moment(at))
 
 
 def chunks(items: Sequence[NewItem], *, most: int, most_bytes: int) -> Iterator[list[NewItem]]:

@@ -18,6 +18,7 @@ from miners.queue.api_keys import KeyStore, RedisKeyRecords
 from miners.queue.audit import RedisAuditLog
 from miners.queue.campaigns import RedisCampaigns
 from miners.queue.guard import guarded
+from miners.queue.hooks import RedisHooks
 from miners.queue.redis_queue import RedisQueue
 from miners.queue.redis_traffic import RedisTraffic
 from miners.queue.sessions import IDLE, LONGEST, RedisSessionRecords, SessionStore
@@ -150,6 +151,10 @@ class Store:
     def sessions(self, *, idle: timedelta = IDLE, longest: timedelta = LONGEST) -> SessionStore:
         """Browser sessions that may be idle, and last in all, for so long."""
         return SessionStore(RedisSessionRecords(self.client), idle=idle, longest=longest)
+
+    def hooks(self, task: str) -> RedisHooks:
+        """How far a task's webhooks have been told of findings."""
+        return RedisHooks(self.client, task)
 
     def ping(self) -> None:
         """Returns if the server answers; else StoreUnavailableError or StoreRefusedError."""

@@ -25,6 +25,7 @@ from miners.queue.memory_ledger import MemoryLedger
 from miners.queue.memory_records import AnswerRecord, ItemRecord, LeaseRecord
 from miners.queue.types import (
     EnqueueOutcome,
+    FindingChange,
     Judgement,
     Lease,
     Mark,
@@ -336,6 +337,8 @@ class MemoryQueue(MemoryLedger):
         """Brings the finding up to date with the label."""
         finding = None if item.new.plant else finding_of(item.label, passed=item.new.deployed_passed)
         if finding != item.finding:
+            change = {"item_id": item.new.id, "before": item.finding, "after": finding, "at": moment(self._now())}
+            self._changes.append(FindingChange.model_validate(change))
             item.finding, item.found_order, item.found_at = finding, self._next(), self._now()
 
     def _shown(self, lease_id: str) -> Lease:

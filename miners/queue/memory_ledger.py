@@ -11,7 +11,7 @@ from miners.queue.checks import check_name, check_share, check_task
 from miners.queue.codec import finding_in
 from miners.queue.codes import refuse_item
 from miners.queue.memory_records import AnswerRecord, ItemRecord, LeaseRecord, Place, Stats
-from miners.queue.types import Answer, Counts, Finding, FindingKind, Item, Judged, Mark
+from miners.queue.types import Answer, Counts, Finding, FindingChange, FindingKind, Item, Judged, Mark
 
 
 class MemoryLedger:
@@ -41,6 +41,7 @@ class MemoryLedger:
         self._requests: dict[str, list[str]] = {}
         self._answers: dict[str, AnswerRecord] = {}
         self._labelled: list[str] = []
+        self._changes: list[FindingChange] = []
         self._seen: dict[str, set[str]] = {}
         self._raters: set[str] = set()
         self._marks: dict[str, Mark] = {}
@@ -94,6 +95,11 @@ class MemoryLedger:
             found = [item for item in self._items.values() if item.finding and kind in (None, item.finding)]
             found.sort(key=lambda item: -item.found_order)
             return [self._shown_finding(item) for item in found[offset : offset + count]]
+
+    def finding_changes(self, *, offset: int = 0, count: int = 100) -> list[FindingChange]:
+        """What became of findings, oldest first."""
+        with self._lock:
+            return self._changes[offset : offset + count]
 
     def arrived(self, *, offset: int = 0, count: int = 200) -> list[Item]:
         """Items in order of arrival; see `Ledger`."""

@@ -10,6 +10,7 @@ from miners.queue.types import (
     Counts,
     EnqueueOutcome,
     Finding,
+    FindingChange,
     FindingKind,
     Item,
     Judged,
@@ -132,6 +133,9 @@ class Ledger(Protocol):
 
     def findings(self, *, kind: FindingKind | None = None, offset: int = 0, count: int = 100) -> list[Finding]:
         """Newest first."""
+
+    def finding_changes(self, *, offset: int = 0, count: int = 100) -> list[FindingChange]:
+        """What became of findings, oldest first; the order only grows at its end."""
 
     def arrived(self, *, offset: int = 0, count: int = 200) -> list[Item]:
         """Items in order of arrival, as they are now; the order only grows at its end."""

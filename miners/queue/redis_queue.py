@@ -36,6 +36,7 @@ from miners.queue.types import (
     Counts,
     EnqueueOutcome,
     Finding,
+    FindingChange,
     FindingKind,
     Item,
     Judged,
@@ -257,6 +258,10 @@ class RedisQueue:
     def marks(self) -> dict[str, Mark]:
         """All marks, by family."""
         return self._marks.all()
+
+    def finding_changes(self, *, offset: int = 0, count: int = 100) -> list[FindingChange]:
+        """What became of findings, oldest first."""
+        return [codec.unpack_change(text) for text in self._scripts.ask("page", "", "changes", offset, count)]
 
     def arrived(self, *, offset: int = 0, count: int = 200) -> list[Item]:
         """Items in order of arrival; see `Ledger`."""

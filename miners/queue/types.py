@@ -229,6 +229,15 @@ class Finding(_Frozen):
     at: datetime
 
 
+class FindingChange(_Frozen):
+    """A finding came (`before` is None), changed its kind, or went (`after` is None), as a label was set or turned."""
+
+    item_id: str
+    before: FindingKind | None
+    after: FindingKind | None
+    at: datetime
+
+
 class Counts(_Frozen):
     """The queue in numbers.
 

@@ -24,6 +24,7 @@ from ensemble.verdict import Verdict
 from miners.labelling import Labelling
 from miners.queue.connect import Store
 from miners.queue.protocol import Ledger
+from miners.queue.redis_queue import RedisQueue
 from miners.queue.sessions import SessionStore
 from service import metrics as m
 from service.attack import AttackBench, Limits
@@ -39,6 +40,7 @@ from service.metrics import Both, Recorder
 from service.panel import Group, ServicePanel, WireText
 from service.services import Services
 from service.traffic import TrafficSampler, limits_of
+from service.webhooks import Sender, hooks_of
 
 LANGUAGE_MODEL = "language_model"
 """The group whose model can write texts."""
@@ -108,6 +110,7 @@ class IngressReplica:
             labelling=Labelling(queue, labels.model, order=labels.order) if labels.by == "model" else None,
             traffic=self._sampler(task.name) if sampling.enabled else None,
             attack=self._attack(task, queue, thresholds) if self._config.attack.enabled else None,
+            webhooks=self._webhooks(task.name, queue),
         )
         return build_api(services, self._metrics)
 
@@ -130,6 +133,10 @@ class IngressReplica:
         access = self._config.access
         idle, longest = access.session_idle_seconds, access.session_seconds
         return self._store.sessions(idle=timedelta(seconds=idle), longest=timedelta(seconds=longest))
+
+    def _webhooks(self, task: str, queue: RedisQueue) -> list[Sender]:
+        hooks = self._store.hooks(task)
+        return [Sender(hook, task, queue, hooks, self._metrics) for hook in hooks_of(self._config.webhooks)]
 
     def _sampler(self, task: str) -> TrafficSampler:
         limits = limits_of(self._config.mining.live_traffic)

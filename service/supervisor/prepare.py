@@ -101,7 +101,7 @@ def _shown(value: Any) -> str:
 
 
 def key_variables(config: Config) -> list[str]:
-    """Names of the environment variables with keys that the members in use need."""
+    """Names of the environment variables with keys that the members in use and the webhooks need."""
     from ensemble.artifacts import current_artifact
     from ensemble.members.remote_judge import read_file
     from ensemble.members.specs import REMOTE_GROUP
@@ -111,7 +111,8 @@ def key_variables(config: Config) -> list[str]:
     artifact = current_artifact(load_task(config.task).name)
     if REMOTE_GROUP in artifact.groups:  # a pinned one may have another judge than a configuration without a panel
         judges.append(read_file(artifact.path / REMOTE_GROUP).spec)
-    return [judge.api_key_env for judge in judges if judge is not None and judge.api_key_env]
+    names = [judge.api_key_env for judge in judges if judge is not None and judge.api_key_env]
+    return [*names, *(hook.secret_env for hook in config.webhooks)]
 
 
 def prepare_apart(task: str, listener: Listener, *, panel: MemberSpecs = DEFAULT_MEMBERS, force: bool = False) -> None:

@@ -28,6 +28,7 @@
 --   by:<rater>      LIST    answers of a rater, oldest first, as far as `indexed` says; see judged.lua
 --   indexed         STRING  how many entries of log are in those lists
 --   found:<kind>    ZSET    item -> order of finding; kind is FN, FP or all
+--   changes         LIST    JSON [item, kind before, kind now, ms], each time that a finding comes, changes or goes
 --   raters          SET     everybody who ever held a lease
 --   stats           HASH    granted, released, expired, done, dead, recorded (answers given elsewhere)
 --   seq             STRING  arrivals and findings counted

@@ -35,6 +35,7 @@ local function move_finding(id, old, new)
     call('ZADD', P .. 'found:all', order, id)
   end
   call('HSET', P .. 'i:' .. id, 'finding', new, 'found_at', NOW)
+  call('RPUSH', P .. 'changes', cjson.encode({id, old, new, NOW}))
 end
 
 -- The reply to spans that reach beyond the text of an item, else nil; `ends` is where the last of them ends.

@@ -11,7 +11,8 @@ if which == 'top' then
   sweep(1000)
   found = call('ZRANGE', P .. 'ready', first, last)
   for i, slot in ipairs(found) do found[i] = item_of(slot) end
-elseif which == 'ids' or which == 'plants' or which == 'log' or which == 'labelled' or string.sub(which, 1, 7) == 'family:' then
+elseif which == 'ids' or which == 'plants' or which == 'log' or which == 'labelled' or which == 'changes'
+  or string.sub(which, 1, 7) == 'family:' then
   found = call('LRANGE', P .. which, first, last)
 elseif which == 'skipped' then
   found = call('ZREVRANGE', P .. 'skipped', first, last)

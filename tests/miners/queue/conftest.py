@@ -23,7 +23,7 @@ VERDICT = Verdict(
 )
 KNOWN_KEYS = re.compile(
     r"\{hungjury:[\w.-]+\}:(i:.+|ids|ready|leases|l:[0-9a-f]{32}-\d+|q:[0-9a-f]{32}|seen:.+|a:.+|log|labelled|plants|gold"
-    r"|family:.+|marks|skipped|by:.+|indexed|found:(FN|FP|all)|raters|stats|seq|deep|cursor|behind:.+)"
+    r"|family:.+|marks|skipped|by:.+|indexed|found:(FN|FP|all)|changes|hook:[0-9a-f]{16}|raters|stats|seq|deep|cursor|behind:.+)"
     r"|\{hungjury:[\w.-]+\}:traffic:(salt|windows|cleared|[ktns]:\d+)"
     r"|\{hungjury\}:(keys:(ids|k:[0-9a-f]{12})|campaigns:(names|c:.+|b:\d+:.+))"
     r"|\{hungjury\}:(sessions:(s:[0-9a-f]{64}|k:[\w-]+)|audit:(log|t:[0-9a-f]{32}))"
@@ -183,13 +183,30 @@ def check_records(client, prefix):
     assert stats["done"] == states["done"]
     assert stats["dead"] == states["dead"]
     assert stats["granted"] == len(answers) - stats["recorded"] + stats["released"] + stats["expired"] + len(leases)
-    check_cursors(client, prefix)
+    check_orders(client, prefix)
 
 
 def check_family(client, prefix, item_id, origin):
     """What was made from another text stands once in its family's list, and nothing else does."""
     relatives = client.lrange(f"{prefix}family:{origin['family']}", 0, -1)
     assert relatives.count(item_id) == bool(origin["parent"])
+
+
+def check_changes(client, prefix):
+    """Each change of a finding begins where the one before ended, and they come to what the items say."""
+    findings = {}
+    for text in client.lrange(prefix + "changes", 0, -1):
+        item_id, before, after, _ = json.loads(text)
+        assert before == findings.get(item_id, "") != after
+        findings[item_id] = after
+    for item_id in client.lrange(prefix + "ids", 0, -1):
+        assert findings.get(item_id, "") == (client.hget(f"{prefix}i:{item_id}", "finding") or "")
+
+
+def check_orders(client, prefix):
+    """What is kept beside the items: how raters look through the ranking, and what became of findings."""
+    check_changes(client, prefix)
+    check_cursors(client, prefix)
 
 
 def check_cursors(client, prefix):

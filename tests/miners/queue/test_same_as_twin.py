@@ -244,6 +244,7 @@ class Twins(RuleBasedStateMachine):
         self.both(lambda queue: [timeless(item.model_dump()) for item in queue.items()])
         self.both(lambda queue: [timeless(answer.model_dump()) for answer in queue.answers()])
         self.both(lambda queue: [timeless(finding.model_dump()) for finding in queue.findings()])
+        self.both(lambda queue: [timeless(change.model_dump()) for change in queue.finding_changes(offset=1)])
         self.both(lambda queue: [item.new.id for item in queue.labelled(offset=1)])
         self.both(lambda queue: queue.marks())
         self.both(lambda queue: [item.new.id for item in queue.look_up(["i3", "nobody", "i2"])])
