@@ -1,4 +1,4 @@
-"""The start page, the labeler page and the attack bench: static files, sent with headers that let nothing else in."""
+"""Start page, labeler page, attack bench and findings: static files, sent with headers that let nothing else in."""
 
 from __future__ import annotations
 
@@ -60,6 +60,12 @@ async def label(request: Request) -> Response:
 async def attack(request: Request) -> Response:
     """The attack bench."""
     return _serve(request, "attack.html")
+
+
+@router.get("/findings")
+async def findings(request: Request) -> Response:
+    """What was found, for admins."""
+    return _serve(request, "findings.html")
 
 
 @router.get("/label/{name}")

@@ -137,6 +137,37 @@ export class Api {
     return this.#send("POST", "v1/attack/submit", body);
   }
 
+  /** @param {Record<string, string>} wanted filters, see `GET /v1/findings` @param {string|null} after place of the last page */
+  findings(wanted, after = null) {
+    return this.#send("GET", `v1/findings?${new URLSearchParams({ ...wanted, count: "50", ...(after ? { after } : {}) })}`);
+  }
+
+  /** @param {Record<string, string>} wanted */
+  findingsSummary(wanted) {
+    return this.#send("GET", `v1/findings/summary?${new URLSearchParams(wanted)}`);
+  }
+
+  /** @param {string} id */
+  item(id) {
+    return this.#send("GET", `v1/items/${encodeURIComponent(id)}`);
+  }
+
+  /** @param {string} id */
+  life(id) {
+    return this.#send("GET", `v1/items/${encodeURIComponent(id)}/life`);
+  }
+
+  /** @param {string} family @param {"train"|"hold-out"|"regression"|null} mark */
+  mark(family, mark) {
+    return this.#send("POST", `v1/families/${encodeURIComponent(family)}/mark`, { mark });
+  }
+
+  /** What the members of today say; not kept anywhere. @param {string} text @param {string} context */
+  async score(text, context) {
+    const { verdicts } = await this.#send("POST", "v1/score", { inputs: [{ text, context }], store: false }, { timeout: 4 * TIMEOUT_MS });
+    return verdicts[0];
+  }
+
   #send(method, path, body, how = {}) {
     const reply = this.#ask(method, path, body, how);
     this.#under.add(reply);

@@ -27,10 +27,19 @@ function nodeOf(part) {
   return HIDDEN.test(part) ? chip(part) : document.createTextNode(part);
 }
 
+/** A text where only plain characters fit, as in the options of a list. @param {string} text */
+export function visible(text) {
+  return text.split(SPLIT).map((part) => (HIDDEN.test(part) ? number(part) : part)).join("");
+}
+
+function number(character) {
+  return `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
+}
+
 function chip(character) {
   const element = document.createElement("span");
   element.className = "hidden-character";
-  element.textContent = `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
+  element.textContent = number(character);
   element.title = "A character that would not be seen, shown by its number";
   return element;
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import attack_parts
 import pytest
 import uvicorn
+from accessibility import axe_core
 from rater_desk import chromium, desks
 
 from ensemble.tasks.task import load_task
@@ -165,3 +166,9 @@ def desk(make_desk):
 def secrets():
     """What must never reach a rater, see SECRETS."""
     return SECRETS
+
+
+@pytest.fixture(scope="module")
+def axe():
+    """The script of axe-core."""
+    return axe_core()

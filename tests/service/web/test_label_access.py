@@ -1,36 +1,13 @@
 """Everybody can work here: axe-core finds nothing in any state of the page, and fingers find every button."""
 
-import os
-from importlib import resources
-
 import pytest
+from accessibility import KINDS, RUN
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
 LONG = "The bridge had been closed since noon. " * 30
 TEXTS = [f"Text {number}: she slipped on the wet stones, and blood ran down her shin." for number in range(6)]
-KINDS = {
-    "light": {},
-    "dark": {"color_scheme": "dark"},
-    "small": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True},
-    "small and dark": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "color_scheme": "dark"},
-}
-RUN = """async () => {
-  const { violations } = await axe.run(document, { resultTypes: ["violations"] });
-  return violations.flatMap(({ id, help, nodes }) => nodes.map((node) => `${id}: ${help}: ${node.html.slice(0, 160)}`));
-}"""
-
-
-@pytest.fixture(scope="module")
-def axe():
-    """The script of axe-core."""
-    try:
-        return (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
-    except ModuleNotFoundError:
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail("axe-playwright-python is not installed; it is in the extra `dev`")
-        pytest.skip("axe-playwright-python is not installed (pip install -e '.[dev]')")
 
 
 def states(desk, live):

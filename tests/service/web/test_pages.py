@@ -15,7 +15,9 @@ def web(root):
     return root / WEB
 
 
-@pytest.mark.parametrize("path", ["/", "/label", "/attack", "/label/main.js", "/label/label.css", "/label/icon.svg"])
+@pytest.mark.parametrize(
+    "path", ["/", "/label", "/attack", "/findings", "/label/main.js", "/label/label.css", "/label/icon.svg"]
+)
 def test_every_page_and_asset_has_the_strict_headers(world, path):
     """Nothing inline, nothing from elsewhere, no frames, no guessing of types, no referrer."""
     reply = world.client.get(path)
@@ -74,7 +76,7 @@ def test_the_start_page_leads_to_places_that_exist(world, web):
     assert [link for link in links if world.client.get(f"/{link}").status_code != 200] == []
 
 
-@pytest.mark.parametrize("name", ["index.html", "label.html", "attack.html"])
+@pytest.mark.parametrize("name", ["index.html", "label.html", "attack.html", "findings.html"])
 def test_pages_hold_nothing_inline_and_nothing_from_elsewhere(web, name):
     """No inline script, style or handler, no address of another host, and every id only once."""
     html = (web / name).read_text()
@@ -94,12 +96,14 @@ def test_modules_never_turn_text_into_markup_or_code(web):
     assert [path.name for path in modules if parsing.search(path.read_text())] == []
 
 
-@pytest.mark.parametrize("page", ["label", "attack"])
+@pytest.mark.parametrize("page", ["label", "attack", "findings"])
 def test_modules_use_only_ids_that_the_page_has(web, page):
     """Every element that a module looks up by id is in the page."""
     ids = set(re.findall(r'\sid="([^"]+)"', (web / f"{page}.html").read_text()))
     code = "".join(
-        path.read_text() for path in web.glob("*.js") if path.name.startswith("attack") == (page == "attack")
+        path.read_text()
+        for path in web.glob("*.js")
+        if next((own for own in ("attack", "findings") if path.name.startswith(own)), "label") == page
     )
     used = set(re.findall(r'(?:getElementById|(?<!\.)\bget)\("([^"]+)"\)', code))
     assert len(used) > 20
