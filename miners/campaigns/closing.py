@@ -161,6 +161,7 @@ class Closer:
             context=candidate.text.context,
             priority=selected.priority,
             needed=self._spec.answers,
+            tags=self._spec.tags,
             selection_probability=selected.probability * candidate.provenance.sampled,
             deployed=self._spec.deployed,
             deployed_passed=deployed is not None and deployed.vote == "no",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ensemble.near_duplicates import DEFAULT_THRESHOLD
+from miners.queue.types import Tag
 from miners.ranking import Weights
 from miners.rewrite_counts import RewriteCounts
 from miners.search.settings import SearchSettings
@@ -33,6 +34,7 @@ class CampaignSpec(BaseModel):
         batch_size: texts proposed and scored at once; a crash repeats at most one batch.
         seed: of everything random.
         answers: answers wanted for each queued text.
+        tags: what a rater must have to be served these texts, see `NewItem`.
         shares: how much of the proposals each source gives, relative to the others; keys are names of proposers or of
             their kind ("corpus", "bulk", "live", "completions", "steered", "rewrite", "rewrite:dilution"); absent
             = 1, 0 = off. Rewriting operators that are not named share what "rewrite" gives, 2 if absent.
@@ -64,6 +66,7 @@ class CampaignSpec(BaseModel):
     batch_size: int = Field(default=64, ge=1, le=10_000)
     seed: int = Field(default=0, ge=0)
     answers: int = Field(default=1, ge=1, le=100)
+    tags: tuple[Tag, ...] = Field(default=(), max_length=8)
     shares: dict[str, Share] = Field(default_factory=dict)
     limits: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
     shuffle: bool = True

@@ -17,7 +17,7 @@ from enum import StrEnum
 
 from ensemble.errors import InputError
 from miners.errors import QueueError, UnknownKeyError
-from miners.queue.checks import check_name, check_task
+from miners.queue.checks import check_name, check_tags, check_task
 from miners.queue.key_records import (
     PREFIX,
     ApiKey,
@@ -102,6 +102,7 @@ class KeyStore:
         tasks: Iterable[str] | None = None,
         expires: timedelta | None = None,
         per_minute: int | None = None,
+        tags: Iterable[str] = (),
     ) -> tuple[str, ApiKey]:
         """A new key, "hj_<id>_<secret>" with 256 random bits, which nobody can show again; and what is known of it.
 
@@ -112,10 +113,11 @@ class KeyStore:
             tasks: the tasks it is for; None = every one.
             expires: after how long it ends; None = never.
             per_minute: most requests a minute; None = as the service's settings say.
+            tags: languages and skills of the rater.
 
         Raises:
-            InputError: an unknown role, scope or task, a bad time or rate, or a name that is empty, too long or holds
-                control characters.
+            InputError: an unknown role, scope or task, a bad tag, time or rate, or a name that is empty, too long or
+                holds control characters.
         """
         if role not in ROLES:
             raise InputError(f"is {role!r}; one of {', '.join(ROLES)} is allowed", field="role")
@@ -130,11 +132,30 @@ class KeyStore:
             tasks=_tasks(tasks) if tasks is not None else None,
             expires_at=now + _duration(expires, "expires") if expires is not None else None,
             per_minute=_rate(per_minute),
+            tags=check_tags(tags),
             salt=salt.hex(),
             hash=_scrypt(secret, salt).hex(),
         )
         self._records.put(record)
         return f"hj_{key_id}_{secret}", record.public()
+
+    def retag(self, key_id: str, tags: Iterable[str]) -> ApiKey:
+        """Gives a key other tags; services know them within half a minute.
+
+        Raises:
+            UnknownKeyError: there is none, it is revoked, or its time is over.
+            InputError: a bad tag.
+        """
+        wanted = check_tags(tags)
+        for _ in range(_ATTEMPTS):
+            record = self._records.get(key_id)
+            if record is None or record.revoked or record.over(self._now()):
+                raise UnknownKeyError(f"there is no key {key_id[:40]!r} in use; `hungjury key list` shows them")
+            new = record.model_copy(update={"tags": wanted})
+            if self._records.replace(record, new):
+                self._forget()
+                return new.public()
+        raise UnknownKeyError(f"the key {key_id[:40]!r} is being changed by somebody else")
 
     def rotate(self, key_id: str, *, grace: timedelta = timedelta()) -> tuple[str, ApiKey]:
         """A new secret for the same key: same id, and so the same rater, with all that the key may.

@@ -6,11 +6,11 @@ import hashlib
 import math
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from ensemble.errors import InputError
-from miners.queue.types import MARKS, Mark, NewItem
+from miners.queue.types import MARKS, TAG_PATTERN, Mark, NewItem
 
 MAX_LEASES = 100
 """Most items leased by one request."""
@@ -26,6 +26,7 @@ MAX_REASON = 2_000
 """Longest reason for a skip, in characters."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_TAG = re.compile(TAG_PATTERN)
 _TASK = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -50,6 +51,15 @@ def check_count(count: int) -> int:
     if not 1 <= count <= MAX_LEASES:
         _refuse("count", f"is {count}; 1 to {MAX_LEASES} are allowed")
     return count
+
+
+def check_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """Languages and skills: sorted, each once."""
+    wanted = sorted(set(tags))
+    for tag in wanted:
+        if not _TAG.fullmatch(tag):
+            _refuse("tags", f"{tag[:40]!r} is no tag; use 1 to 32 letters, digits, '.', '_' or '-'")
+    return tuple(wanted)
 
 
 def check_needed(needed: int) -> int:

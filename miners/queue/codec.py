@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -49,7 +49,13 @@ def pack_item(item: NewItem) -> tuple[str | int, ...]:
         item.author,
         item.truth or "",
         item.provenance.family if item.provenance.parent else "",
+        spaced(item.tags),
     )
+
+
+def spaced(tags: Collection[str]) -> str:
+    """Tags as scripts take them: sorted, each with a space around it; empty where there is none."""
+    return f" {' '.join(sorted(tags))} " if tags else ""
 
 
 def unpack_leases(reply: Sequence[Any], task: str) -> list[Lease]:

@@ -24,6 +24,7 @@ class ApiKey(BaseModel):
         scopes: what it opens of that; None = all of it.
         tasks: the tasks it is for; None = every task.
         expires_at: when it ends; None = never.
+        tags: languages and skills of the rater; items that want others are not served to this key.
         per_minute: most requests a minute; None = as the service's settings say for its role.
         last_used_at: the hour in which it was last used; None = not yet.
         serial: which of the key's secrets, counted from 1; each rotation makes a new one.
@@ -38,6 +39,7 @@ class ApiKey(BaseModel):
     revoked: bool = False
     scopes: tuple[str, ...] | None = None
     tasks: tuple[str, ...] | None = None
+    tags: tuple[str, ...] = ()
     expires_at: datetime | None = None
     per_minute: int | None = None
     last_used_at: datetime | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from miners.queue.checks import (
     MAX_AMENDMENTS,
@@ -61,7 +61,15 @@ class MemoryQueue(MemoryLedger):
                 refuse_full(len(self._ready), self._limit)
             return [self._put(item) for item in items]
 
-    def lease(self, rater: str, *, count: int = 1, seconds: float = 300.0, request_id: str) -> list[Lease]:
+    def lease(
+        self,
+        rater: str,
+        *,
+        count: int = 1,
+        seconds: float = 300.0,
+        request_id: str,
+        tags: Collection[str] = (),
+    ) -> list[Lease]:
         """Leases the best items that this rater has not seen; see `RedisQueue.lease`."""
         request, ms = request_key(rater, request_id), lease_ms(seconds)
         check_count(count)
@@ -69,7 +77,7 @@ class MemoryQueue(MemoryLedger):
             self.sweep(len(self._leases))
             if request not in self._requests:
                 gold = self._gold_for(rater, *gold_places(request, count, self._gold_share))
-                chosen = self._unseen(rater, count - len(gold))
+                chosen = self._unseen(rater, count - len(gold), frozenset(tags))
                 for place, item in gold:
                     chosen.insert(min(place, len(chosen)), item)
                 if not chosen:
@@ -251,9 +259,10 @@ class MemoryQueue(MemoryLedger):
         self._place(known)
         return "raised"
 
-    def _unseen(self, rater: str, count: int) -> list[ItemRecord]:
+    def _unseen(self, rater: str, count: int, tags: frozenset[str]) -> list[ItemRecord]:
         seen = self._seen.get(rater, set())
-        return [self._items[place[2]] for place in self._ready if place[2] not in seen][:count]
+        unseen = (self._items[place[2]] for place in self._ready if place[2] not in seen)
+        return [item for item in unseen if tags.issuperset(item.new.tags)][:count]
 
     def _gold_for(self, rater: str, places: Sequence[int], turn: int) -> list[tuple[int, ItemRecord]]:
         """Places and what to serve there; see `lua/gold.lua`."""

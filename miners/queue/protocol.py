@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
 from miners.queue.types import (
@@ -39,8 +39,19 @@ class Queue(Protocol):
         compared them with the first `looked` of `Ledger.arrived` adds nothing that somebody else added meanwhile.
         """
 
-    def lease(self, rater: str, *, count: int = 1, seconds: float = 300.0, request_id: str) -> list[Lease]:
-        """Up to `count` items that this rater has not seen; repeated with one `request_id`, the same leases again."""
+    def lease(
+        self,
+        rater: str,
+        *,
+        count: int = 1,
+        seconds: float = 300.0,
+        request_id: str,
+        tags: Collection[str] = (),
+    ) -> list[Lease]:
+        """Up to `count` items that this rater has not seen; repeated with one `request_id`, the same leases again.
+
+        Of items that want tags only those whose tags are all among `tags`, which are the rater's own.
+        """
 
     def renew(self, lease_id: str, rater: str, *, seconds: float = 300.0) -> Lease:
         """Holds on for another `seconds` from now."""

@@ -6,7 +6,7 @@ therefore idempotent by an id that the caller chose.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from uuid import uuid4
 
 import redis
@@ -111,7 +111,15 @@ class RedisQueue:
             refuse_moved(reply[0], looked)
         return reply
 
-    def lease(self, rater: str, *, count: int = 1, seconds: float = 300.0, request_id: str) -> list[Lease]:
+    def lease(
+        self,
+        rater: str,
+        *,
+        count: int = 1,
+        seconds: float = 300.0,
+        request_id: str,
+        tags: Collection[str] = (),
+    ) -> list[Lease]:
         """Leases the best items that this rater has not seen; see `Queue`.
 
         Raises:
@@ -120,7 +128,8 @@ class RedisQueue:
         request = request_key(rater, request_id)
         places, turn = gold_places(request, check_count(count), self._gold_share)
         listed = "".join(f"{place} " for place in places)
-        reply = self._scripts.ask("claim", request, request, rater, count, lease_ms(seconds), listed, turn)
+        asked = (request, rater, count, lease_ms(seconds), listed, turn, codec.spaced(tags))
+        reply = self._scripts.ask("claim", request, *asked)
         return codec.unpack_leases(reply, self._task)
 
     def renew(self, lease_id: str, rater: str, *, seconds: float = 300.0) -> Lease:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from ensemble.verdict import Verdict
 from miners.candidate import Provenance
+
+TAG_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}"
+Tag = Annotated[str, Field(pattern=f"^{TAG_PATTERN}$")]
+"""A language or skill, such as "de" or "medicine"."""
 
 AnswerValue = Literal["yes", "no", "unsure"]
 EnqueueOutcome = Literal["added", "raised", "known"]
@@ -38,6 +42,7 @@ class NewItem(_Frozen):
             difference; a plant is never a finding, and its label stays out of all that is estimated or learned.
         gold: whether the plant stays, to be served to every rater once, at the queue's rate of gold. Its label is
             `provenance.expected_label`.
+        tags: what a rater must have among the own tags to be served it: languages, skills. None of them = anybody.
         author: the rater who wrote it, and is never served it; "" = nobody who answers here. Who brings a text that is
             there already is not served it either.
     """
@@ -57,6 +62,7 @@ class NewItem(_Frozen):
     parts: dict[str, float] = Field(default_factory=dict)
     plant: str = Field(default="", max_length=128)
     gold: bool = False
+    tags: tuple[Tag, ...] = Field(default=(), max_length=8)
     author: str = Field(default="", max_length=128)
 
     @model_validator(mode="after")

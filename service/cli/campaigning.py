@@ -34,6 +34,7 @@ class CampaignOptions(TypedDict):
     generated: bool
     shares: Mapping[str, float]
     strategy: str | None
+    tags: tuple[str, ...]
 
 
 def new_name() -> str:
@@ -54,6 +55,7 @@ def campaign_spec(
     generated: bool = False,
     shares: Mapping[str, float] = MappingProxyType({}),
     strategy: str | None = None,
+    tags: tuple[str, ...] = (),
     shortlist: Path | None = None,
 ) -> CampaignSpec:
     """What the campaign is told: the command line over the service's settings.
@@ -64,6 +66,7 @@ def campaign_spec(
     from ensemble.artifacts import current_artifact
     from ensemble.tasks.task import load_task
     from miners.campaigns.spec import CampaignSpec
+    from miners.queue.checks import check_tags
     from miners.selection import Design
 
     inputs = tuple(_input(path) for path in files)
@@ -80,6 +83,7 @@ def campaign_spec(
         round_size=max(mining.round_size, 1),
         seed=mining.seed if seed is None else seed,
         answers=answers or state.answers_per_item,
+        tags=check_tags(tags),
         shares={**off, **shares},
         design=Design(audit_share=mining.audit_share),
         near_duplicate=mining.near_duplicate_similarity,

@@ -29,6 +29,7 @@ def add_to(app: typer.Typer) -> None:
     keys = typer.Typer(help="API keys; need the running service.", no_args_is_help=True)
     keys.command()(create)
     keys.command(name="list")(list_keys)
+    keys.command()(retag)
     keys.command()(rotate)
     keys.command()(revoke)
     app.add_typer(keys, name="key")
@@ -49,6 +50,9 @@ def create(
     rate: Annotated[
         int | None, typer.Option("--rate", help="Most requests a minute. Default: as `access` in the settings says.")
     ] = None,
+    tags: Annotated[
+        list[str] | None, typer.Option("--tag", help="A language or skill of a rater, e.g. de; may be repeated.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make a key. It is shown this once and kept only as a hash.
@@ -64,7 +68,9 @@ def create(
     wanted = role.value if role is not None else least_role(check_scopes("admin", scopes or []))
     ends = duration(expires, "--expires") if expires is not None else None
     with open_store() as store:
-        secret, key = store.keys.create(wanted, name, scopes=scopes, tasks=tasks, expires=ends, per_minute=rate)
+        secret, key = store.keys.create(
+            wanted, name, scopes=scopes, tasks=tasks, expires=ends, per_minute=rate, tags=tags or ()
+        )
         store.audit.add(act_here("key create", key.id, detail={"role": key.role, "name": key.name, **_limits(key)}))
     if as_json:
         put_json({"key": secret, "id": key.id, "role": key.role, "name": key.name, **_set_limits(key)})
@@ -95,6 +101,30 @@ def list_keys(as_json: Json = False) -> None:
         for key in keys
     ]
     table("", ("id", "role", "name", "made", "last used", "", "only"), rows, wide=("name", "only"))
+
+
+def retag(
+    key_id: Annotated[str, typer.Argument(metavar="ID")],
+    tags: Annotated[
+        list[str] | None, typer.Argument(metavar="TAG...", help="All that the rater has; none = none.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Give a rater's key other tags: languages and skills, by which `mine --tag` asks for raters."""
+    from ensemble.errors import InputError
+    from miners.errors import UnknownKeyError
+    from service.supervisor.store import open_store
+
+    with open_store() as store:
+        try:
+            key = store.keys.retag(key_id, tags or ())
+        except UnknownKeyError as error:
+            raise InputError(str(error)) from None
+        store.audit.add(act_here("key retag", key.id, detail={"name": key.name, "tags": ", ".join(key.tags)}))
+    if as_json:
+        put_json({"id": key.id, "role": key.role, "name": key.name, "tags": list(key.tags)})
+    else:
+        put(f"{printable(key.name)} has the tags {', '.join(key.tags) or '(none)'}, everywhere within half a minute")
 
 
 def rotate(
@@ -156,7 +186,8 @@ def _state(key: ApiKey, now: datetime) -> str:
 
 def _set_limits(key: ApiKey) -> dict[str, Any]:
     """What narrows the key, as JSON; nothing for one that is as its role says."""
-    return key.model_dump(mode="json", include={"scopes", "tasks", "expires_at", "per_minute"}, exclude_none=True)
+    found = key.model_dump(mode="json", include={"scopes", "tasks", "expires_at", "per_minute"}, exclude_none=True)
+    return {**found, "tags": list(key.tags)} if key.tags else found
 
 
 def _limits(key: ApiKey) -> dict[str, str]:
@@ -166,6 +197,8 @@ def _limits(key: ApiKey) -> dict[str, str]:
         limits["scopes"] = ", ".join(key.scopes)
     if key.tasks is not None:
         limits["tasks"] = ", ".join(key.tasks)
+    if key.tags:
+        limits["tags"] = ", ".join(key.tags)
     if key.expires_at is not None:
         limits["expires"] = f"{key.expires_at:%Y-%m-%d %H:%M}"
     if key.per_minute is not None:

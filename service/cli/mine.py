@@ -62,6 +62,9 @@ def mine(
         str | None, typer.Option("--strategy", help="How texts are selected: adaptive or ranked.")
     ] = None,
     answers: Annotated[int | None, typer.Option("--answers", min=1, help="Answers wanted per item.")] = None,
+    tags: Annotated[
+        list[str] | None, typer.Option("--tag", help="Only for raters with this tag, e.g. de; may be repeated.")
+    ] = None,
     share: Shares = None,
     generated: Generated = False,
     bulk: Bulk = False,
@@ -89,6 +92,7 @@ def mine(
         generated=generated,
         shares=_shares(share or ()),
         strategy=strategy,
+        tags=tuple(tags or ()),
     )
     if bulk:
         mine_bulk(state, name, [str(path) for path in files or []], keep=keep, look=look, asked=asked, as_json=as_json)

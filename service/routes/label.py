@@ -49,6 +49,7 @@ async def lease(
         count=asked.count,
         seconds=_seconds(asked.seconds, given),
         request_id=_request_id(rater.id, idempotency_key),
+        tags=rater.tags,
     )
     return {"leases": leases}
 

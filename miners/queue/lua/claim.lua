@@ -1,7 +1,8 @@
 -- Leases the best items that a rater has not seen.
 --
 -- ARGV  max expiries, request (its leases are "<request>-<index>"), rater, count, milliseconds, places of gold (numbers
---       from 0, ascending, with a space behind each), where to look for gold first
+--       from 0, ascending, with a space behind each), where to look for gold first, tags of the rater, with a space
+--       around each
 -- Returns {OK, lease, deadline, item, new (JSON), ...}, or {REUSED} for a request whose leases were answered long ago.
 -- Repeated with one request it returns those of its leases that are still held.
 
@@ -52,10 +53,10 @@ if before then return granted_before(tonumber(before)) end
 if reused() then return {REUSED} end
 
 local gold, places = gold_for(rater, ARGV[6], tonumber(ARGV[7]))
-local chosen = pick(rater, want - #gold)
+local chosen = pick(rater, want - #gold, ARGV[8])
 while #chosen + #gold == 0 and swept == SWEEP do
   swept = sweep(SWEEP)
-  chosen = pick(rater, want)
+  chosen = pick(rater, want, ARGV[8])
 end
 for i, id in ipairs(gold) do table.insert(chosen, math.min(places[i], #chosen) + 1, id) end
 local reply = {OK}

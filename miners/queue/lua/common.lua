@@ -20,6 +20,7 @@
 --   log             LIST    every answer, oldest first
 --   labelled        LIST    item, each time that its label is set, changes, has an answer more behind it or is corrected
 --                           in its severity, oldest first; without plants
+--   tags            HASH    item -> tags that a rater must have, with a space around each; only items that want any
 --   gold            LIST    items of known label that every rater may be served, in order of arrival; their state is gold
 --   plants          LIST    items that drills planted, in order of arrival
 --   family:<family> LIST    items of a family that were made from another text, in order of arrival
@@ -61,6 +62,7 @@ end
 local function forget_cursor(rater)
   call('ZREM', P .. 'deep', rater)
   call('HDEL', P .. 'cursor', rater)
+  call('HDEL', P .. 'skills', rater)
   call('DEL', P .. 'behind:' .. rater)
 end
 

@@ -3,12 +3,12 @@
 -- ARGV  max expiries, token of this call, waiting limit, arrivals that the caller has looked at (-1: does not matter),
 --       then per item: id, priority, -priority, needed, passed (0, 1, or p for a plant), new (JSON), rank (JSON), author
 --       (who is never served it; empty = nobody), truth (yes or no for gold, else empty), family (empty where the item
---       was not made from another text)
+--       was not made from another text), tags that a rater must have, with a space around each
 -- Returns {OK, outcome, ...} with "added", "raised" or "known", {FULL, waiting}, or {MOVED, arrivals} where an item is
 -- new and more have arrived than the caller has looked at.
 -- Repeated with one token it gives the same outcomes: each item keeps the token and outcome of its last call.
 
-local FIELDS = 10
+local FIELDS = 11
 local FIRST = 5
 local token, limit, looked = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 
@@ -30,6 +30,7 @@ local function add(id, i)
     call('RPUSH', P .. 'gold', id)
   end
   if ARGV[i + 9] ~= '' then call('RPUSH', P .. 'family:' .. ARGV[i + 9], id) end
+  if ARGV[i + 10] ~= '' then call('HSET', P .. 'tags', id, ARGV[i + 10]) end
   place(id)
   return 'added'
 end

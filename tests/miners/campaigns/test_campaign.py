@@ -47,12 +47,15 @@ def _items(queue):
 def test_the_queue_is_filled_over_many_rounds(make, source, sentences, scorer):
     """A corpus of 500 texts is scored once each and fills the queue exactly, in proportion over the rounds."""
     queue = MemoryQueue("injury")
-    summary = make([source("corpus:a", sentences(500))], scorer, queue=queue).run()
+    summary = make(
+        [source("corpus:a", sentences(500))], scorer, SPEC.model_copy(update={"tags": ("de",)}), queue=queue
+    ).run()
     assert (summary.proposed, summary.scored, summary.queued) == (500, 500, 40)
     assert (summary.member_calls, summary.ended) == (2000, "queue full")
     assert len(scorer.asked) == len(set(scorer.asked)) == 500
     items = _items(queue)
     assert len(items) == 40
+    assert {item.tags for item in items} == {("de",)}
     by_round = np.bincount([int(item.parts["round"]) for item in items])[1:]
     assert len(by_round) == summary.rounds == 5
     assert by_round.tolist() == [8] * 5

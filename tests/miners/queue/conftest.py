@@ -23,7 +23,8 @@ VERDICT = Verdict(
 )
 KNOWN_KEYS = re.compile(
     r"\{hungjury:[\w.-]+\}:(i:.+|ids|ready|leases|l:[0-9a-f]{32}-\d+|q:[0-9a-f]{32}|seen:.+|a:.+|log|labelled|plants|gold"
-    r"|family:.+|marks|skipped|by:.+|indexed|found:(FN|FP|all)|changes|hook:[0-9a-f]{16}|raters|stats|seq|deep|cursor|behind:.+)"
+    r"|tags|skills|family:.+|marks|skipped|by:.+|indexed|found:(FN|FP|all)|changes|hook:[0-9a-f]{16}|raters|stats|seq"
+    r"|deep|cursor|behind:.+)"
     r"|\{hungjury:[\w.-]+\}:traffic:(salt|windows|cleared|[ktns]:\d+)"
     r"|\{hungjury\}:(keys:(ids|k:[0-9a-f]{12})|campaigns:(names|c:.+|b:\d+:.+))"
     r"|\{hungjury\}:(sessions:(s:[0-9a-f]{64}|k:[\w-]+)|audit:(log|t:[0-9a-f]{32}))"
@@ -212,9 +213,11 @@ def check_orders(client, prefix):
 def check_cursors(client, prefix):
     """Whatever waits at or before a rater's cursor was seen by that rater or is noted as being behind it."""
     order = client.zrange(prefix + "ready", 0, -1, withscores=True)
+    wanted = {item: set(tags.split()) for item, tags in client.hgetall(prefix + "tags").items()}
     for rater, score in client.zrange(prefix + "deep", 0, -1, withscores=True):
+        tags = set((client.hget(prefix + "skills", rater) or "").split())
         cursor = (score, client.hget(prefix + "cursor", rater))
         behind = client.zrange(f"{prefix}behind:{rater}", 0, -1)
         for slot, at in order:
-            if (at, slot) <= cursor and slot not in behind:
+            if (at, slot) <= cursor and slot not in behind and wanted.get(slot[17:], set()) <= tags:
                 assert client.sismember(f"{prefix}seen:{rater}", slot[17:])

@@ -101,8 +101,9 @@ class Twins(RuleBasedStateMachine):
         passed=st.booleans(),
         looked=st.none() | st.integers(0, len(IDS)),
         author=st.just("") | RATERS,
+        tags=st.sampled_from([(), (), ("de",), ("de", "law")]),
     )
-    def enqueue(self, ids, priority, needed, passed, looked, author):
+    def enqueue(self, ids, priority, needed, passed, looked, author, tags):
         items = [
             self.new_item(
                 item_id,
@@ -111,6 +112,7 @@ class Twins(RuleBasedStateMachine):
                 deployed_passed=passed,
                 why=f"why {priority}",
                 author=author,
+                tags=tags,
                 provenance=origin(item_id),
             )
             for item_id in sorted(ids)
@@ -127,14 +129,19 @@ class Twins(RuleBasedStateMachine):
     def retire(self, item_id):
         self.both(lambda queue: queue.retire(item_id))
 
-    @rule(rater=RATERS, count=st.integers(1, 4), again=st.sampled_from([False, False, False, True]))
-    def lease(self, rater, count, again):
+    @rule(
+        rater=RATERS,
+        count=st.integers(1, 4),
+        again=st.sampled_from([False, False, False, True]),
+        tags=st.sampled_from([(), ("law",), ("law", "de"), ("de",)]),
+    )
+    def lease(self, rater, count, again, tags=("de", "law")):
         self.requests += not again
         request = f"r{self.requests}"
         found = self.both(
             lambda queue: [
                 (lease.lease_id, lease.item_id)
-                for lease in queue.lease(rater, count=count, seconds=100, request_id=request)
+                for lease in queue.lease(rater, count=count, seconds=100, request_id=request, tags=tags)
             ]
         )
         REACHED["gold"] += any(name in GOLD for _, name in found)
@@ -204,10 +211,12 @@ class Twins(RuleBasedStateMachine):
     def record(self, item_id, rater, body, answer):
         self.both(lambda queue: queue.record(item_id, rater, body, answer_id=answer))
 
-    @rule(item_id=st.sampled_from(IDS), label=st.sampled_from(["yes", "no", "unsure"]), off=st.sampled_from([0, 0, 1]))
-    def relabel(self, item_id, label, off):
+    @rule(data=st.data(), label=st.sampled_from(["yes", "no", "unsure"]), off=st.sampled_from([0, 0, 1]))
+    def relabel(self, data, label, off):
         """What a model makes of the answers, now and then of answers that are not those of the item."""
         known = {item.new.id: item for item in self.memory.items()}
+        labelled = [name for name, item in known.items() if item.label]
+        item_id = data.draw(st.sampled_from(labelled or IDS))
         said = Counter(answer.body.answer for answer in known[item_id].answers) if item_id in known else Counter()
         counts = {"yes": said["yes"] + off, "no": said["no"], "unsure": said["unsure"]}
         judgement = Judgement(label=label, confidence=0.9 + 2**-53, ambiguity=1e-7, **counts)
