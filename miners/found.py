@@ -9,10 +9,10 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -35,9 +35,6 @@ SEARCHED_CHARS = 20_000
 
 MOST_WORDS = 10
 """Words of one search."""
-
-MOST_NAMES = 50
-"""Names that a breakdown lists; the rarest are left out, and counted."""
 
 Marked = Literal["train", "hold-out", "regression", "none"]
 _Place = tuple[int, str]
@@ -105,41 +102,6 @@ class Found:
         return (-self.at, self.id)
 
 
-class Counted(BaseModel):
-    """How many findings have something in common."""
-
-    name: str
-    fn: int
-    fp: int
-
-
-class Breakdown(BaseModel):
-    """Findings by one of their properties: the most frequent names first, or in order where the names have one.
-
-    Attributes:
-        left_out: names that are not listed, and not their findings.
-    """
-
-    counts: list[Counted]
-    left_out: int = 0
-
-
-class FoundSummary(BaseModel):
-    """Findings in numbers.
-
-    Attributes:
-        total, fn, fp: those asked for.
-        known: findings that are searched at all.
-        by: severity (rounded), fooled, harm, style, source, operator (a chain counts under each), mark, week (Monday).
-    """
-
-    total: int
-    fn: int
-    fp: int
-    known: int
-    by: dict[str, Breakdown]
-
-
 class FoundIndex:
     """The findings of one queue. Thread-safe; whoever asks first has it read what is new."""
 
@@ -202,7 +164,10 @@ class FoundIndex:
                 self._ordered = sorted(self._known.values(), key=lambda found: found.place)
             ordered = self._ordered
         start = 0 if after is None else bisect_right(ordered, _place(after), key=lambda found: found.place)
-        return [found for found in ordered[start:] if _fits(found, wanted, marks)]
+        left = ordered[start:]
+        for fits in _tests(wanted, marks):
+            left = [found for found in left if fits(found)]
+        return left
 
     @property
     def known(self) -> int:
@@ -234,23 +199,6 @@ def fooled_members(item: Item) -> tuple[str, ...]:
     return tuple(sorted(name for name, score in item.new.verdict.members.items() if score.vote == wrong))
 
 
-def summarise(found: Sequence[Found], marks: Mapping[str, Mark], known: int) -> FoundSummary:
-    """The findings in numbers; `known` of them are searched at all."""
-    fn = sum(one.kind == "FN" for one in found)
-    names: dict[str, Iterable[tuple[str, FindingKind]]] = {
-        "severity": ((_rounded(one.severity), one.kind) for one in found),
-        "fooled": ((one.fooled, one.kind) for one in found),
-        "harm": ((one.harm, one.kind) for one in found),
-        "style": ((one.style, one.kind) for one in found),
-        "source": ((one.source, one.kind) for one in found),
-        "operator": ((name, one.kind) for one in found for name in dict.fromkeys(one.operators)),
-        "mark": ((marks.get(one.family, "none"), one.kind) for one in found),
-        "week": ((_week(one.at), one.kind) for one in found),
-    }
-    by = {name: _breakdown(pairs, in_order=name in {"severity", "week"}) for name, pairs in names.items()}
-    return FoundSummary(total=len(found), fn=fn, fp=len(found) - fn, known=known, by=by)
-
-
 def _found(item: Item) -> Found | None:
     if item.finding is None or item.found_at is None:
         return None
@@ -271,52 +219,35 @@ def _found(item: Item) -> Found | None:
     )
 
 
-def _fits(found: Found, wanted: Wanted, marks: Mapping[str, Mark]) -> bool:
-    same = ("kind", "source", "harm", "style", "family")
-    if any(getattr(wanted, name) not in (None, getattr(found, name)) for name in same):
-        return False
-    if wanted.operator is not None and wanted.operator not in found.operators:
-        return False
-    if wanted.fooled is not None and sorted(_names(wanted.fooled)) != _names(found.fooled):
-        return False
-    if wanted.mark is not None and marks.get(found.family, "none") != wanted.mark:
-        return False
-    return _in_range(found, wanted) and all(word in found.text for word in (wanted.q or "").casefold().split())
+def _tests(wanted: Wanted, marks: Mapping[str, Mark]) -> Iterator[Callable[[Found], bool]]:
+    """What a finding must pass, those that are told fastest first; nothing for what does not matter."""
+    for name in ("kind", "source", "harm", "style", "family"):
+        value = getattr(wanted, name)
+        if value is not None:
+            yield lambda found, get=attrgetter(name), value=value: get(found) == value  # type: ignore[misc] # bound by default
+    if wanted.operator is not None:
+        yield lambda found: wanted.operator in found.operators
+    if wanted.fooled is not None:
+        members = ",".join(sorted(name.strip() for name in wanted.fooled.split(",") if name.strip()))
+        yield lambda found: found.fooled == members
+    if wanted.mark is not None:
+        yield lambda found: marks.get(found.family, "none") == wanted.mark
+    yield from _ranges(wanted)
+    for word in (wanted.q or "").casefold().split():
+        yield lambda found, word=word: word in found.text  # type: ignore[misc] # bound by default
 
 
-def _in_range(found: Found, wanted: Wanted) -> bool:
-    low, high = wanted.severity_from, wanted.severity_to
-    if (low is not None or high is not None) and found.severity is None:
-        return False
-    if found.severity is not None and not (low or 0) <= found.severity <= (4 if high is None else high):
-        return False
-    since, until = wanted.since, wanted.until
-    return (since is None or found.at >= _ms(since)) and (until is None or found.at < _ms(until))
-
-
-def _names(joined: str) -> list[str]:
-    return [name.strip() for name in joined.split(",") if name.strip()]
-
-
-def _breakdown(pairs: Iterable[tuple[str, FindingKind]], *, in_order: bool) -> Breakdown:
-    counts: dict[str, Counter[str]] = {}
-    for name, kind in pairs:
-        counts.setdefault(name, Counter())[kind] += 1
-    if in_order:
-        names = sorted(counts)[-MOST_NAMES:]
-    else:
-        names = sorted(counts, key=lambda name: (-counts[name].total(), name))[:MOST_NAMES]
-    listed = [Counted(name=name, fn=counts[name]["FN"], fp=counts[name]["FP"]) for name in names]
-    return Breakdown(counts=listed, left_out=len(counts) - len(listed))
-
-
-def _rounded(severity: float | None) -> str:
-    return UNKNOWN if severity is None else str(int(severity + 0.5))
-
-
-def _week(at: int) -> str:
-    day: date = datetime.fromtimestamp(at / 1000, UTC).date()
-    return (day - timedelta(days=day.weekday())).isoformat()
+def _ranges(wanted: Wanted) -> Iterator[Callable[[Found], bool]]:
+    if wanted.severity_from is not None or wanted.severity_to is not None:
+        low = wanted.severity_from or 0.0
+        high = 4.0 if wanted.severity_to is None else wanted.severity_to
+        yield lambda found: found.severity is not None and low <= found.severity <= high
+    if wanted.since is not None:
+        since = _ms(wanted.since)
+        yield lambda found: found.at >= since
+    if wanted.until is not None:
+        until = _ms(wanted.until)
+        yield lambda found: found.at < until
 
 
 def _ms(at: datetime) -> int:

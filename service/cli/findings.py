@@ -13,7 +13,7 @@ from service.cli.moments import ago
 from service.cli.output import Json, printable, put, put_json, say, table
 
 if TYPE_CHECKING:
-    from miners.found import FoundSummary
+    from miners.found_numbers import FoundSummary
     from miners.queue.types import Finding
 
 TEXT_CHARS = 120
@@ -114,7 +114,8 @@ def _look(wanted: dict[str, Any], count: int) -> tuple[list[Finding], FoundSumma
     from pydantic import ValidationError
 
     from ensemble.errors import InputError
-    from miners.found import FoundIndex, Wanted, summarise
+    from miners.found import FoundIndex, Wanted
+    from miners.found_numbers import summarise
     from miners.queue.codec import finding_in
 
     try:

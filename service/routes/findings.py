@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 
-from miners.found import FoundSummary, Wanted, place_name, summarise
+from miners.found import Wanted, place_name
+from miners.found_numbers import FoundSummary, summarise
 from miners.life import Life, life_of
 from miners.queue.checks import MAX_FAMILY
 from miners.queue.codec import finding_in

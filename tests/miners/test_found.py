@@ -7,7 +7,8 @@ import pytest
 from ensemble.errors import InputError
 from ensemble.verdict import MemberScore, Verdict
 from miners.candidate import Provenance
-from miners.found import FoundIndex, Wanted, place_name, summarise
+from miners.found import FoundIndex, Wanted, place_name
+from miners.found_numbers import summarise
 from miners.queue.memory import MemoryQueue
 from miners.queue.types import NewAnswer, NewItem
 
