@@ -52,10 +52,12 @@ def test_a_vote_that_confirms_is_told(queue, new_item):
     assert len(queue.labelled()) == 1
     receipt = say(queue, "bob", YES)
     assert [len(item.answers) for item in queue.labelled()] == [2, 2]
-    queue.amend(receipt.answer_id, "bob", NewAnswer(answer="yes", note="sure"))
+    queue.amend(receipt.answer_id, "bob", NewAnswer(answer="yes", severity=2, note="sure"))
     assert len(queue.labelled()) == 2
-    queue.amend(receipt.answer_id, "bob", NewAnswer(answer="unsure"))
-    assert len(queue.labelled()) == 2
+    queue.amend(receipt.answer_id, "bob", NewAnswer(answer="yes", severity=4))
+    assert len(queue.labelled()) == 3  # what it weighs has changed
+    queue.amend(receipt.answer_id, "bob", NewAnswer(answer="unsure", severity=4))
+    assert len(queue.labelled()) == 3
 
 
 def test_ordering_again_changes_nothing(queue, new_item):
