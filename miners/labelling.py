@@ -75,6 +75,7 @@ class Labelling:
         self._settings = settings or LabelSettings()
         self._model = AnswerModel(self._settings)
         self._read = 0
+        self._fresh: dict[str, Item] = {}
         self._told: dict[str, Judgement] = {}
         self._settled = False
         self._turn: deque[str] = deque()
@@ -87,20 +88,20 @@ class Labelling:
         """
         done = Followed()
         self._learn_plants()
-        fresh: dict[str, Item] = {}
         while done.read < READ_AT_ONCE and (items := self._store.labelled(offset=self._read, count=PAGE)):
             for item in items:
                 self._learn(item)
-                fresh[item.new.id] = item
+                self._fresh[item.new.id] = item
             self._read += len(items)
             done.read += len(items)
         if not self._settled and self.caught_up(done):  # the answers of the past, all at once
             self._model.settle()
             self._settled = True
-        for item in fresh.values():
-            belief = self._model.belief(item.new.id)
+        for name, item in list(self._fresh.items()):
+            belief = self._model.belief(name)
             done.turned += self._judge(item, belief)
             done.ordered += self._ask(item, belief)
+            del self._fresh[name]  # only now: what the store refused is tried again
         done.turned += self._look_again()
         return done
 

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from ensemble.labels.settings import LabelSettings
+from miners.errors import StoreUnavailableError
 from miners.labelling import Labelling
 from miners.queue.connect import Store
 from miners.queue.embedded import EmbeddedServer
@@ -114,6 +115,30 @@ def test_nobody_is_asked_where_everybody_has_answered(queue, make_item):
     say(queue, "bob", "a", "no")
     assert Labelling(queue).follow().ordered == 0
     assert queue.item("a").state == "done"
+
+
+class Failing(MemoryQueue):
+    """A store that goes away at the second label that is set."""
+
+    relabelled = 0
+
+    def relabel(self, item_id, judgement):
+        self.relabelled += 1
+        if self.relabelled == 2:
+            raise StoreUnavailableError("gone")
+        return super().relabel(item_id, judgement)
+
+
+def test_labels_that_a_lost_store_kept_from_being_set_are_set_later(make_item):
+    """The store gone in the middle of a round: the next call goes on with the labels that are missing."""
+    queue = Failing("injury")
+    history(queue, make_item)
+    labelling = Labelling(queue, order="never")
+    with pytest.raises(StoreUnavailableError):
+        labelling.follow()
+    assert sum(item.confidence is None for item in queue.items()) == 29
+    labelling.follow()
+    assert all(item.confidence is not None for item in queue.items())
 
 
 def test_planted_texts_tell_of_raters(queue, make_item):
