@@ -116,13 +116,18 @@ class Labelling:
                 self._model.answer(item.new.id, answer.rater, answer.body.answer)
 
     def _learn_plants(self) -> None:
-        """Plants and gold have a label that is known: their answers tell of the raters alone. All are read again."""
+        """Plants and gold have a label that is known: their answers tell of the raters alone. All are read again.
+
+        Retired gold measures nobody: what it taught is taken back.
+        """
         if self._clock() < self._plants_at + PLANTS_SECONDS:
             return
         self._plants_at = self._clock()
         for plant in self._store.plants():
             truth = plant.new.provenance.expected_label
-            if truth is not None and not plant.retired:
+            if plant.retired:
+                self._model.forget(plant.new.id)
+            elif truth is not None:
                 self._model.gold(plant.new.id, "yes" if truth else "no")
                 self._learn(plant)
 

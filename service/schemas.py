@@ -139,7 +139,7 @@ class MarkResponse(BaseModel):
 
 
 class SkipsResponse(BaseModel):
-    """Items that raters would not judge, those that most of them skipped first."""
+    """Items that raters skipped, those that most of them did first, or dead ones, the newest first."""
 
     items: list[Item]
     offset: int
@@ -179,6 +179,13 @@ class OrderResponse(BaseModel):
     item_id: str
     needed: int
     ordered: bool
+
+
+class ReviveResponse(BaseModel):
+    """Whether the item was dead, and is served again now."""
+
+    item_id: str
+    revived: bool
 
 
 class TaskResponse(BaseModel):

@@ -81,6 +81,24 @@ class AnswerModel:
         if item in self._votes:
             self._update(item)
 
+    def forget(self, item: str) -> bool:
+        """Takes back all that a text's answers and its truth, if known, taught; whether there were answers.
+
+        Takes time in the number of texts, which is meant for the few whose answers turn out to say nothing.
+        """
+        self._truth.pop(item, None)
+        if item not in self._votes:
+            return False
+        no, yes, _ = belief = self._beliefs.pop(item)
+        for rater, answer in self._votes.pop(item).items():
+            known = self._raters[rater]
+            known.add(answer, -no, -yes)
+            known.votes -= 1
+        for kind in (NO, YES, AMBIGUOUS):
+            self._classes[kind] -= belief[kind]
+        self._turn.remove(item)
+        return True
+
     def answer(self, item: str, rater: str, answer: str) -> Belief:
         """One more answer, or another one of a rater who has answered the text before; what all say of it now.
 

@@ -288,7 +288,7 @@ class MemoryQueue(MemoryLedger):
         item.skips.append(Skip(rater=rater, reason=reason, at=moment(self._now())))
         item.skipped += 1
         if item.skipped >= self._max_skips and item.state == "open" and not item.new.gold:
-            item.state = "dead"
+            item.state, item.died_order = "dead", self._next()
 
     def _own(self, lease_id: str, rater: str) -> LeaseRecord:
         check_name(rater, "rater")

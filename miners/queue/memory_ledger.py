@@ -117,6 +117,13 @@ class MemoryLedger:
             found = sorted((item for item in self._items.values() if item.skips), key=_by_skips, reverse=True)
             return [self._shown_item(item) for item in found[offset : offset + count]]
 
+    def dead(self, *, offset: int = 0, count: int = 200) -> list[Item]:
+        """Items that nobody is asked about any more; see `Ledger`."""
+        with self._lock:
+            found = [item for item in self._items.values() if item.state == "dead"]
+            found.sort(key=lambda item: item.died_order, reverse=True)
+            return [self._shown_item(item) for item in found[offset : offset + count]]
+
     def judged(self, rater: str, *, offset: int = 0, count: int = 200) -> Judged:
         """Items that a rater has answered; see `Ledger`."""
         check_name(rater, "rater")
@@ -193,7 +200,7 @@ class MemoryLedger:
         self._give_back(lease, "expired")
         item.expiries += 1
         if item.expiries >= self._max_expiries and item.state == "open" and not item.new.gold:
-            item.state = "dead"
+            item.state, item.died_order = "dead", self._next()
         self._place(item)
 
     def _shown_item(self, item: ItemRecord) -> Item:

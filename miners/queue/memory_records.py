@@ -50,6 +50,7 @@ class ItemRecord:
     finding: FindingKind | None = None
     found_order: int = 0
     found_at: int = 0
+    died_order: int = 0
 
     def shown(self, answers: Sequence[Answer], mark: Mark | None = None) -> Item:
         """As the ledger shows it."""

@@ -97,6 +97,16 @@ class Queue(Protocol):
             InputError: a bad argument.
         """
 
+    def revive(self, item_id: str) -> bool:
+        """Opens a dead item again, with its counts of expiries and skips at nought.
+
+        Returns:
+            Whether it was dead.
+
+        Raises:
+            UnknownItemError: no such item.
+        """
+
     def retire(self, item_id: str) -> bool:
         """Serves gold no more; what was answered stays, and measures nobody any longer.
 
@@ -174,6 +184,9 @@ class Ledger(Protocol):
 
     def skipped(self, *, offset: int = 0, count: int = 200) -> list[Item]:
         """Items that raters would not judge, those that most of them skipped first."""
+
+    def dead(self, *, offset: int = 0, count: int = 200) -> list[Item]:
+        """Items that nobody is asked about any more, as leases ran out or raters skipped too often; newest first."""
 
     def judged(self, rater: str, *, offset: int = 0, count: int = 200) -> Judged:
         """Items that a rater has answered, newest answer first."""

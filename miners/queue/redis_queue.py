@@ -284,6 +284,10 @@ class RedisQueue:
         """Items that raters would not judge; see `Ledger`."""
         return self.look_up(self._scripts.ask("page", "", "skipped", offset, count))
 
+    def dead(self, *, offset: int = 0, count: int = 200) -> list[Item]:
+        """Items that nobody is asked about any more; see `Ledger`."""
+        return self.look_up(self._scripts.ask("page", "", "dead", offset, count))
+
     def judged(self, rater: str, *, offset: int = 0, count: int = 200) -> Judged:
         """Items that a rater has answered; see `Ledger`."""
         check_name(rater, "rater")

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypedDict
 
+from service.cli.auditing import act_here
 from service.cli.data import open_queue, show_items
 from service.cli.output import bar, printable, put, say
 
@@ -121,6 +122,8 @@ def run_campaign(name: str, spec: CampaignSpec) -> Summary:
 
     with open_store() as store:
         request_campaign(store, name, spec, home())
+        detail = {"strategy": spec.strategy, "budget": str(spec.budget)}
+        store.audit.add(act_here("campaign begun or resumed", name, spec.queue_size, detail))
     say(f"campaign {printable(name)} is under way")
     try:
         with bar("mining", float(spec.budget)) as tell:

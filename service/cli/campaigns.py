@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from service.cli.auditing import act_here
 from service.cli.data import PAGE
 from service.cli.output import Json, printable, put, put_json, say, seconds, table
 
@@ -230,6 +231,7 @@ def stop(name: Name, as_json: Json = False) -> None:
         before = state_of(store.campaigns.status(name), home())
         if before != "finished":
             store.campaigns.halt(name)
+            store.audit.add(act_here("campaign stopped", name))
     if as_json:
         put_json({"name": name, "was": before, "stopping": before != "finished"})
     elif before == "finished":

@@ -18,6 +18,7 @@ from service.schemas import (
     OrderRequest,
     OrderResponse,
     QueueResponse,
+    ReviveResponse,
     SkipsResponse,
     SummaryResponse,
 )
@@ -50,6 +51,29 @@ async def skips(
     found = await run_in_threadpool(given.ledger.skipped, offset=offset, count=count)
     showed(request, len(found))
     return {"items": found, "offset": offset, "count": len(found)}
+
+
+@router.get("/dead", response_model=SkipsResponse, summary="Items that nobody is asked about any more")
+async def dead(
+    request: Request,
+    _: ReadingItems,
+    given: Given,
+    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+    count: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Any:
+    """The newest first. Leases ran out, or raters skipped, so often in a row that they seem beyond judging."""
+    found = await run_in_threadpool(given.ledger.dead, offset=offset, count=count)
+    showed(request, len(found))
+    return {"items": found, "offset": offset, "count": len(found)}
+
+
+@router.post("/items/{item_id}/revive", response_model=ReviveResponse, summary="Serve a dead item again")
+async def revive(item_id: Annotated[str, Path(min_length=1, max_length=128)], _: OrderingItems, given: Given) -> Any:
+    """It is served at its priority again, to those who have neither answered nor skipped it.
+
+    `revived` is false, and nothing changes, where it was not dead.
+    """
+    return {"item_id": item_id, "revived": await run_in_threadpool(given.queue.revive, item_id)}
 
 
 @router.get("/items/{item_id}", response_model=ItemResponse, summary="One item with its whole history")

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from miners.queue.sessions import csrf_of
+from service.auditing import acting
 from service.auth import Caller, by_key, by_session, check_origin, cookie_name
 from service.authenticator import Authenticator
 from service.callers import Callers
@@ -31,6 +32,7 @@ async def sign_in(request: Request, response: Response, who: Annotated[Caller, D
     check_origin(request)
     callers: Callers = request.app.state.callers
     token, _ = await run_in_threadpool(given.sessions.open, who.record.id, who.record.serial)
+    _noted(request, who)
     response.set_cookie(
         cookie_name(request),
         token,
@@ -57,11 +59,19 @@ async def sign_out(
         await run_in_threadpool(given.sessions.end, who.token)
         authenticator: Authenticator = request.app.state.authenticator
         authenticator.forget(who.token)
+        _noted(request, who)
     callers: Callers = request.app.state.callers
     response.delete_cookie(
         cookie_name(request), path="/", secure=callers.secure(request), httponly=True, samesite="strict"
     )
     return {"ended": True}
+
+
+def _noted(request: Request, who: Caller) -> None:
+    """Admins who come and go are in the audit log."""
+    if who.record.role == "admin":
+        callers: Callers = request.app.state.callers
+        acting(request, who.record, callers.address(request), quiet=False)
 
 
 def _shown(who: Caller) -> dict[str, Any]:

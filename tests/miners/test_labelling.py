@@ -154,3 +154,23 @@ def test_planted_texts_tell_of_raters(queue, make_item):
     Labelling(queue, LabelSettings(miss_cost=2.0)).follow()
     assert queue.item("a").confidence < queue.item("b").confidence
     assert queue.item("p0").confidence is None
+
+
+def test_retired_gold_measures_nobody(queue, make_item):
+    """Whoever failed gold is believed again as any other once that gold is retired, with the service still running."""
+    truth = {"expected_label": 1}
+    queue.enqueue([make_item(f"g{number}", plant="gold", gold=True, origin=truth) for number in range(12)])
+    queue.enqueue([make_item("a"), make_item("b")])
+    for number in range(12):
+        queue.record(f"g{number}", "cid", NewAnswer(answer="no"), answer_id=f"cid-{number}")
+    say(queue, "cid", "a", "no")
+    say(queue, "ann", "b", "no")
+    now = 0.0
+    labelling = Labelling(queue, LabelSettings(miss_cost=2.0), clock=lambda: now)
+    labelling.follow()
+    assert queue.item("a").confidence < queue.item("b").confidence - 0.1
+    for number in range(12):
+        queue.retire(f"g{number}")
+    now = 61.0
+    labelling.follow()
+    assert queue.item("a").confidence == pytest.approx(queue.item("b").confidence, abs=0.03)  # small moves are not told

@@ -13,7 +13,7 @@ local function close(id)
   local item = P .. 'i:' .. id
   local old = call('HMGET', item, 'state', 'need', 'act', 'done', 'ans', 'skipped')
   local state, answers = old[1], old[4] + 1
-  if state == 'dead' then call('HINCRBY', P .. 'stats', 'dead', -1) end
+  if state == 'dead' then call('ZREM', P .. 'dead', id) end
   if state ~= 'gold' then
     state = answers >= tonumber(old[2]) and 'done' or 'open'
     if state == 'done' then call('HINCRBY', P .. 'stats', 'done', 1) end

@@ -26,13 +26,14 @@
 --   family:<family> LIST    items of a family that were made from another text, in order of arrival
 --   marks           HASH    family -> train, hold-out or regression
 --   skipped         ZSET    item -> raters who ever skipped it
+--   dead            ZSET    dead items -> order in which they died
 --   by:<rater>      LIST    answers of a rater, oldest first, as far as `indexed` says; see judged.lua
 --   indexed         STRING  how many entries of log are in those lists
 --   found:<kind>    ZSET    item -> order of finding; kind is FN, FP or all
 --   changes         LIST    JSON [item, kind before, kind now, ms], each time that a finding comes, changes or goes
 --   raters          SET     everybody who ever held a lease
---   stats           HASH    granted, released, expired, done, dead, recorded (answers given elsewhere)
---   seq             STRING  arrivals and findings counted
+--   stats           HASH    granted, released, expired, done, recorded (answers given elsewhere)
+--   seq             STRING  arrivals, findings and deaths counted
 --   deep, cursor, behind:<rater>   see pick.lua
 --
 -- Each script is safe to run twice: redis-py repeats a command whose reply was lost.
@@ -109,6 +110,12 @@ local function give_back(lease, id, how)
   call('HINCRBY', P .. 'stats', how, 1)
 end
 
+-- Nobody is asked about the item any more.
+local function bury(id)
+  call('HSET', P .. 'i:' .. id, 'state', 'dead')
+  call('ZADD', P .. 'dead', call('INCR', P .. 'seq'), id)
+end
+
 -- The lease ran out: the item returns at its priority, or is dead where that has happened too often in a row.
 local function expire(lease)
   local held = call('HMGET', P .. 'l:' .. lease, 'item', 'rater')
@@ -116,10 +123,7 @@ local function expire(lease)
   give_back(lease, id, 'expired')
   unsee(held[2], id)
   local expiries = call('HINCRBY', P .. 'i:' .. id, 'exp', 1)
-  if expiries >= MAX_EXPIRIES and call('HGET', P .. 'i:' .. id, 'state') == 'open' then
-    call('HSET', P .. 'i:' .. id, 'state', 'dead')
-    call('HINCRBY', P .. 'stats', 'dead', 1)
-  end
+  if expiries >= MAX_EXPIRIES and call('HGET', P .. 'i:' .. id, 'state') == 'open' then bury(id) end
   place(id)
 end
 

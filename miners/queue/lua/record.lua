@@ -21,7 +21,7 @@ if call('SADD', P .. 'seen:' .. rater, id) == 0 then return {CONFLICT} end
 call('SADD', P .. 'raters', rater)
 
 local given, need, state = old[4] + 1, tonumber(old[2]), old[1]
-if state == 'dead' then call('HINCRBY', P .. 'stats', 'dead', -1) end
+if state == 'dead' then call('ZREM', P .. 'dead', id) end
 if state ~= 'gold' then
   need = math.max(need, given + old[3])
   state = given >= need and 'done' or 'open'

@@ -15,10 +15,7 @@ local function note(id)
   local entry = cjson.encode({rater = rater, reason = reason, at = NOW})
   call('HSET', item, 'skips', old == '' and entry or old .. ',' .. entry)
   call('ZINCRBY', P .. 'skipped', 1, id)
-  if call('HINCRBY', item, 'skipped', 1) >= most and call('HGET', item, 'state') == 'open' then
-    call('HSET', item, 'state', 'dead')
-    call('HINCRBY', P .. 'stats', 'dead', 1)
-  end
+  if call('HINCRBY', item, 'skipped', 1) >= most and call('HGET', item, 'state') == 'open' then bury(id) end
 end
 
 local code = answered(lease, rater)

@@ -9,6 +9,6 @@ if not state then return {UNKNOWN} end
 if state ~= 'dead' then return {OK, 0} end
 call('HSET', P .. 'i:' .. id, 'state', 'open', 'exp', 0)
 call('HDEL', P .. 'i:' .. id, 'skipped')
-call('HINCRBY', P .. 'stats', 'dead', -1)
+call('ZREM', P .. 'dead', id)
 place(id)
 return {OK, 1}

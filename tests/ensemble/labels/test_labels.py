@@ -144,6 +144,30 @@ def test_a_corrected_answer_leaves_no_trace():
     assert corrected.belief("new").p_yes == pytest.approx(plain.belief("new").p_yes, abs=1e-9)
 
 
+def test_a_forgotten_text_leaves_no_trace():
+    """Taking a text of known label back leaves everybody as if it had never been answered."""
+    model, never = AnswerModel(), AnswerModel()
+    for number in range(8):
+        for one in (model, never):
+            told(one, str(number), "yes", "yes", "no" if number % 3 else "yes")
+    before = model.rater("rater 2").sensitivity
+    for number in range(8):
+        model.gold(f"g{number}", "no")
+        told(model, f"g{number}", "no", "no", "no")
+    assert model.rater("rater 2").specificity != never.rater("rater 2").specificity
+    assert all(model.forget(f"g{number}") for number in range(8))
+    assert not model.forget("g0")
+    model.settle()
+    never.settle()
+    assert model.rater("rater 2").sensitivity == pytest.approx(before, abs=0.02)
+    for rater in never.raters():
+        assert model.rater(rater).votes == never.rater(rater).votes
+        assert model.rater(rater).specificity == pytest.approx(never.rater(rater).specificity, abs=1e-4)
+    for number in range(8):
+        assert model.belief(str(number)).yes == pytest.approx(never.belief(str(number)).yes, abs=1e-4)
+    model.gold("g0", "yes")  # another truth than before
+
+
 def test_a_stranger_is_what_is_assumed():
     """Of a rater without answers the settings speak."""
     found = AnswerModel().rater("nobody")

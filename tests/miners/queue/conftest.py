@@ -23,7 +23,7 @@ VERDICT = Verdict(
 )
 KNOWN_KEYS = re.compile(
     r"\{hungjury:[\w.-]+\}:(i:.+|ids|ready|leases|l:[0-9a-f]{32}-\d+|q:[0-9a-f]{32}|seen:.+|a:.+|log|labelled|plants|gold"
-    r"|tags|skills|family:.+|marks|skipped|by:.+|indexed|found:(FN|FP|all)|changes|hook:[0-9a-f]{16}|raters|stats|seq"
+    r"|tags|skills|family:.+|marks|skipped|dead|by:.+|indexed|found:(FN|FP|all)|changes|hook:[0-9a-f]{16}|raters|stats|seq"
     r"|deep|cursor|behind:.+)"
     r"|\{hungjury:[\w.-]+\}:traffic:(salt|windows|cleared|[ktns]:\d+)"
     r"|\{hungjury\}:(keys:(ids|k:[0-9a-f]{12})|campaigns:(names|c:.+|b:\d+:.+))"
@@ -132,15 +132,8 @@ def check_keys(client):
 def check_records(client, prefix):
     """What is written down more than once says the same everywhere."""
     ready = dict(client.zrange(prefix + "ready", 0, -1, withscores=True))
-    live = Counter()
     leases = client.zrange(prefix + "leases", 0, -1)
-    for lease in leases:
-        held = client.hgetall(f"{prefix}l:{lease}")
-        assert held["state"] == "live"
-        assert client.sismember(f"{prefix}seen:{held['rater']}", held["item"])
-        live[held["item"]] += 1
-        assert live[held["item"], held["rater"]] == 0, "two live leases of one rater on one item"
-        live[held["item"], held["rater"]] += 1
+    live = live_leases(client, prefix, leases)
     states, answers, waiting = Counter(), [], 0
     labelled = client.lrange(prefix + "labelled", 0, -1)
     plants = client.lrange(prefix + "plants", 0, -1)
@@ -174,17 +167,30 @@ def check_records(client, prefix):
         waiting += due
         if due:
             assert ready[item["slot"]] == -float(item["prio"])
-        for kind in ("FN", "FP"):
-            found = client.zscore(f"{prefix}found:{kind}", item_id) is not None
-            assert found == (item.get("finding") == kind)
+        indexed = {kind: client.zscore(prefix + kind, item_id) is not None for kind in ("found:FN", "found:FP", "dead")}
+        finding = item.get("finding")
+        assert indexed == {"found:FN": finding == "FN", "found:FP": finding == "FP", "dead": item["state"] == "dead"}
         states[item["state"]] += 1
     assert waiting == len(ready)
     assert sorted(answers) == sorted(client.lrange(prefix + "log", 0, -1))
     stats = Counter({name: int(value) for name, value in client.hgetall(prefix + "stats").items()})
     assert stats["done"] == states["done"]
-    assert stats["dead"] == states["dead"]
+    assert client.zcard(prefix + "dead") == states["dead"]
     assert stats["granted"] == len(answers) - stats["recorded"] + stats["released"] + stats["expired"] + len(leases)
     check_orders(client, prefix)
+
+
+def live_leases(client, prefix, leases):
+    """How many there are of each item, all of different raters."""
+    live = Counter()
+    for lease in leases:
+        held = client.hgetall(f"{prefix}l:{lease}")
+        assert held["state"] == "live"
+        assert client.sismember(f"{prefix}seen:{held['rater']}", held["item"])
+        live[held["item"]] += 1
+        assert live[held["item"], held["rater"]] == 0, "two live leases of one rater on one item"
+        live[held["item"], held["rater"]] += 1
+    return live
 
 
 def check_family(client, prefix, item_id, origin):

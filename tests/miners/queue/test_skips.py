@@ -46,7 +46,9 @@ def test_dead_after_too_many_skips(world, new_item):
     for rater in ("ann", "ben"):
         queue.release(take(queue, rater), rater, skip=True)
     assert (queue.item("a").state, queue.counts().dead, queue.counts().waiting) == ("dead", 1, 0)
+    assert [item.new.id for item in queue.dead()] == ["a"]
     queue.revive("a")
+    assert queue.dead() == []
     queue.release(take(queue, "cid"), "cid", skip=True)
     assert queue.item("a").state == "open"
     queue.answer(take(queue, "dan"), "dan", YES)

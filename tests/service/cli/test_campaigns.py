@@ -106,6 +106,8 @@ def test_a_campaign_is_stopped_and_stays_stopped(hungjury, store, mined):
     assert mined("night").ended == "stopped"
     again = hungjury("campaigns", "stop", "night")
     assert again.out == "night is stopped already\n"
+    acts = [json.loads(line) for line in hungjury("audit", "--json").out.splitlines()]
+    assert ("campaign stopped", "night") in {(act["what"], act["subject"]) for act in acts}
     assert "resume night" in hungjury("campaigns", "show", "night").err
 
 

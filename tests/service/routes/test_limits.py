@@ -29,6 +29,7 @@ ADMIN_READS = {
     "/v1/findings": "findings:read",
     "/v1/items/x": "items:read",
     "/v1/skips": "items:read",
+    "/v1/dead": "items:read",
     "/v1/raters": "raters:read",
     "/v1/metrics/summary": "metrics:read",
     "/v1/audit": "audit:read",

@@ -88,3 +88,20 @@ def test_skips_are_shown_to_admins_alone(world):
     (item,) = world.call("admin", "GET", "/v1/skips").json()["items"]
     assert [skip["reason"] for skip in item["skips"]] == ["in French"]
     assert world.call("label", "GET", "/v1/skips").status_code == 403
+
+
+def test_dead_items_are_shown_and_revived(world):
+    """What was skipped to death is listed for admins, and served again once it is revived; not for labelers."""
+    world.queue.enqueue([new_item(1)])
+    for number in range(5):
+        (lease,) = world.queue.lease(f"rater{number}", request_id=str(number))
+        world.queue.release(lease.lease_id, f"rater{number}", skip=True)
+    (item,) = world.call("admin", "GET", "/v1/dead").json()["items"]
+    assert (item["new"]["id"], item["state"]) == (new_item(1).id, "dead")
+    path = f"/v1/items/{new_item(1).id}/revive"
+    assert world.post("label", path, {}).status_code == 403
+    assert world.post("admin", "/v1/items/ghost/revive", {}).status_code == 404
+    for revived in (True, False):
+        assert world.post("admin", path, {}).json() == {"item_id": new_item(1).id, "revived": revived}
+    assert world.call("admin", "GET", "/v1/dead").json()["items"] == []
+    assert world.queue.item(new_item(1).id).state == "open"

@@ -97,6 +97,18 @@ def test_signing_out_ends_the_session_everywhere(signed_in):
     assert (told.status_code, told.json()["error"]["code"]) == (401, "session_over")
 
 
+def test_admins_who_come_and_go_are_in_the_audit_log(signed_in):
+    """A labeler's session is nobody's business; an admin's begins and ends with an entry."""
+    world, csrf = signed_in
+    ask(world, "DELETE", "/v1/session", csrf)
+    ask(world, "DELETE", "/v1/session", world.post("admin", "/v1/session").json()["csrf_token"])
+    entries = world.call("admin", "GET", "/v1/audit").json()["entries"]
+    assert [(one["what"], one["name"]) for one in entries] == [
+        ("POST /v1/session", "admin"),
+        ("DELETE /v1/session", "admin"),
+    ]
+
+
 @pytest.mark.parametrize("cookie", ["", "x", "x" * 43, "x" * 5000, "%00", '"'])
 def test_a_made_up_cookie_opens_nothing(world, cookie):
     """Whatever stands in it, it is a plain 401."""
