@@ -4,6 +4,7 @@ import { Api, ApiError } from "./api.js";
 import { Desk } from "./attack_desk.js";
 import { View } from "./attack_view.js";
 import { Words } from "./attack_words.js";
+import { Settings } from "./settings.js";
 import { unwelcome } from "./wording.js";
 
 const SCOPE = "texts:attack";
@@ -89,6 +90,7 @@ get("signin-form").addEventListener("submit", (event) => {
   event.preventDefault();
   signIn(get("key").value.trim());
 });
+new Settings();
 get("signout").addEventListener("click", () => {
   api?.signOut().catch(() => {});
   leave("");

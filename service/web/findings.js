@@ -6,6 +6,7 @@ import { choose, offer, onChange, wanted } from "./findings_filters.js";
 import { plots } from "./findings_plots.js";
 import { rows } from "./findings_table.js";
 import { persist, Waker } from "./retry.js";
+import { Settings } from "./settings.js";
 import { unwelcome } from "./wording.js";
 
 const SCOPE = "findings:read";
@@ -198,6 +199,7 @@ get("signin-form").addEventListener("submit", (event) => {
   event.preventDefault();
   signIn(get("key").value.trim());
 });
+new Settings();
 get("signout").addEventListener("click", () => {
   api?.signOut().catch(() => {});
   askForKey("");

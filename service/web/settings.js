@@ -1,7 +1,6 @@
-/** How this browser shows the page: theme, size of letters, covered texts, reminders. Kept here, never sent anywhere. */
+/** The dialog in which people choose how the pages look and behave; a page offers those settings that mean something on it. */
 
-const NAME = "hungjury.settings";
-const DEFAULTS = { theme: "system", size: "100", cover: false, breaks: "50" };
+import { choose, chosen } from "./appearance.js";
 
 export class Settings {
   #form = document.getElementById("settings-form");
@@ -9,43 +8,29 @@ export class Settings {
 
   /** @param {() => void} onChange */
   constructor(onChange = () => {}) {
-    this.#apply();
-    this.#form.addEventListener("change", () => {
-      const { theme, size, cover, breaks } = this.#form.elements;
-      localStorage.setItem(NAME, JSON.stringify({ theme: theme.value, size: size.value, cover: cover.checked, breaks: breaks.value }));
-      this.#apply();
+    this.#form.addEventListener("change", ({ target }) => {
+      choose(target.name, target.type === "checkbox" ? target.checked : target.value);
       onChange();
     });
+    for (const id of ["settings-button", "settings-close"]) document.getElementById(id)?.addEventListener("click", () => this.toggle());
   }
 
   /** Texts are covered until asked for. */
   get cover() {
-    return this.#chosen.cover;
+    return chosen().cover;
   }
 
   /** Minutes of work after which a break is proposed; 0 for never. */
   get breaks() {
-    return Number(this.#chosen.breaks);
+    return Number(chosen().breaks);
   }
 
   toggle() {
-    if (this.#dialog.open) this.#dialog.close();
-    else this.#dialog.showModal();
-  }
-
-  get #chosen() {
-    try {
-      return { ...DEFAULTS, ...JSON.parse(localStorage.getItem(NAME)) };
-    } catch {
-      return DEFAULTS;
+    if (this.#dialog.open) return this.#dialog.close();
+    for (const field of this.#form.elements) {
+      if (field.type === "checkbox") field.checked = chosen()[field.name];
+      else field.value = chosen()[field.name];
     }
-  }
-
-  #apply() {
-    const chosen = this.#chosen;
-    Object.assign(document.documentElement.dataset, { theme: chosen.theme, size: chosen.size });
-    const { theme, size, cover, breaks } = this.#form.elements;
-    for (const [field, value] of [[theme, chosen.theme], [size, chosen.size], [breaks, chosen.breaks]]) field.value = value;
-    cover.checked = chosen.cover;
+    this.#dialog.showModal();
   }
 }

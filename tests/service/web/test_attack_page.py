@@ -4,6 +4,7 @@ import re
 
 import attack_parts
 import pytest
+from accessibility import KINDS, RUN
 from playwright.sync_api import expect
 
 from ensemble.errors import MemberUnavailableError
@@ -283,3 +284,73 @@ def test_every_control_has_a_name(tab):
     tab.open().working().blank(HURT)
     tree = tab.page.locator("body").aria_snapshot()
     assert not re.search(r"- (button|textbox|combobox|meter)(:|$)", tree, re.MULTILINE)
+
+
+def states(tab, live):
+    """Brings the bench into each of its states, one after the other, and names it."""
+    page = tab.page
+    page.goto(f"{live.url}/attack")
+    page.wait_for_selector("main[data-state=signin]")
+    yield "sign in"
+    tab.open("label")
+    expect(page.get_by_role("alert")).not_to_be_empty()
+    yield "refused"
+    tab.open().working()
+    yield "a seed"
+    tab.blank(HURT)
+    yield "a blank page"
+    page.locator("#words button").last.click()
+    expect(page.locator("#suggestions button").first).to_be_visible()
+    yield "suggestions"
+    page.locator("#suggestions button").first.click()
+    expect(page.locator("#goal-why")).not_to_be_empty()
+    yield "a changed text"
+    for name in ("help", "settings"):
+        if name == "help" and not page.locator("#help-button").is_visible():
+            continue  # its keys are for keyboards
+        page.click(f"#{name}-button")
+        yield name
+        page.keyboard.press("Escape")
+    page.select_option("#severity", "3")
+    page.click("#submit")
+    expect(page.locator("#submitted")).not_to_be_empty()
+    yield "handed in"
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_axe_finds_nothing(make_desk, live, axe, kind):
+    """axe-core has nothing to say about the bench in any of its states, light and dark, wide and small."""
+    tab = Bench(make_desk(**KINDS[kind]))
+    found, looked = {}, []
+    for state in states(tab, live):
+        tab.page.evaluate(axe)
+        looked.append(state)
+        if violations := tab.page.evaluate(RUN):
+            found[state] = violations
+    assert found == {}
+    print(f"axe-core finds nothing in {len(looked)} states of the bench, {kind}: {', '.join(looked)}")
+
+
+def test_colours_and_size_are_chosen_for_all_pages(tab, live):
+    """What is chosen on one page holds on the others, after a reload, and beside what other pages have chosen."""
+    tab.open().working()
+    page = tab.page
+    light = page.evaluate("getComputedStyle(document.body.parentElement).backgroundColor")
+    page.click("#settings-button")
+    page.select_option("[name=theme]", "dark")
+    page.select_option("[name=size]", "130")
+    page.keyboard.press("Escape")
+    dark = page.evaluate("getComputedStyle(document.body.parentElement).backgroundColor")
+    assert dark != light
+    for path in ("/attack", "/findings", "/label", "/"):
+        page.goto(live.url + path)
+        expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+        look = "getComputedStyle(document.documentElement)"
+        assert page.evaluate(f"[{look}.backgroundColor, {look}.fontSize]") == [dark, "20.8px"], path
+    page.goto(f"{live.url}/findings")
+    tab.desk.sign_in(live.tokens["admin"])
+    page.click("#settings-button")
+    expect(page.locator("[name=theme]")).to_have_value("dark")
+    page.select_option("[name=theme]", "system")
+    page.goto(f"{live.url}/attack")
+    expect(page.locator("html")).to_have_attribute("data-size", "130")
