@@ -6,6 +6,7 @@ writes them, with verdict, provenance, selection probability and everybody's ans
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 
 from ensemble.errors import InputError
 from ensemble.row_checks import Row
-from miners.errors import AnswerConflictError, NotYoursError, UnknownItemError
+from miners.errors import AnswerConflictError, NotYoursError, UnknownItemError, UnknownLeaseError
 from miners.queue.protocol import Queue
 from miners.queue.types import NewAnswer, NewItem
 
@@ -92,30 +93,48 @@ def _given(one: Mapping[str, Any], item_id: str) -> GivenAnswer:
 
 
 def record_all(
-    queue: Queue, answers: Iterable[GivenAnswer], *, refused: Callable[[GivenAnswer, str], None] | None = None
+    queue: Queue,
+    answers: Iterable[GivenAnswer],
+    *,
+    correct: bool = False,
+    refused: Callable[[GivenAnswer, str], None] | None = None,
 ) -> Counter[str]:
     """Records answers, and counts them.
 
     Args:
         queue: takes them.
         answers: given elsewhere.
+        correct: whether an answer that came from there before, and says something else now, is corrected.
         refused: told of each answer that is not taken, and why.
 
     Returns:
-        How many are "recorded" now, perhaps by an earlier import, how many in "conflict" with what the rater did here,
-        how many to texts that are "missing", and how many "unread", which do not fit their texts.
+        How many are "recorded" now, perhaps by an earlier import, how many "corrected", how many in "conflict" with
+        what the rater did here, to texts that are "missing", and "unread", which do not fit their texts.
     """
     found: Counter[str] = Counter()
     for one in answers:
         try:
-            queue.record(one.item_id, one.rater, one.body, answer_id=one.answer_id)
+            done = _recorded(queue, one, correct=correct)
         except (AnswerConflictError, NotYoursError, UnknownItemError, InputError) as error:
             found[_REFUSALS.get(type(error), "conflict")] += 1
             if refused is not None:
                 refused(one, str(error))
         else:
-            found["recorded"] += 1
+            found[done] += 1
     return found
+
+
+def _recorded(queue: Queue, one: GivenAnswer, *, correct: bool) -> str:
+    try:
+        queue.record(one.item_id, one.rater, one.body, answer_id=one.answer_id)
+    except AnswerConflictError:
+        if not correct:
+            raise
+        with contextlib.suppress(UnknownLeaseError, NotYoursError):  # then it was not that answer which was in the way
+            queue.amend(one.answer_id, one.rater, one.body)
+            return "corrected"
+        raise
+    return "recorded"
 
 
 def _body(said: object, rater: str) -> NewAnswer:

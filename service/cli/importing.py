@@ -69,6 +69,10 @@ def import_file(
         typer.Option("--raters", metavar="FILE", help="JSON: who is who, names or ids elsewhere to names here."),
     ] = None,
     answers: Annotated[int, typer.Option("--answers", min=1, max=100, help="Answers wanted for each text.")] = 1,
+    correct: Annotated[
+        bool,
+        typer.Option("--correct", help="Answers that an earlier import brought say from now on what the file says."),
+    ] = False,
 ) -> None:
     """Take texts into the queue with the labels and answers that they have elsewhere.
 
@@ -81,14 +85,14 @@ def import_file(
     records of Argilla each response; predictions and suggestions are kept and are no answers.
 
     Importing the same file again changes nothing. An answer that contradicts what its rater did here is left out and
-    named.
+    named; with --correct, one that came from there before is corrected, and what it was stays in its history.
     """
     from service.runtime_state import require_running
 
     state = require_running()
     with open_queue() as queue:
-        found = _Import(state, queue, rater, answers, label, _who(raters)).run(source, form)
-    note("import", str(source), found["texts"], {"answers": str(found["recorded"])})
+        found = _Import(state, queue, rater, answers, label, _who(raters), correct=correct).run(source, form)
+    note("import", str(source), found["texts"], {"answers": str(found["recorded"] + found["corrected"])})
     put(_summary(found))
     if not found["texts"]:
         raise typer.Exit(1)
@@ -96,6 +100,7 @@ def import_file(
 
 def _summary(found: Counter[str]) -> str:
     parts = {
+        "corrected": "corrected",
         "conflict": "left out: their raters have had these texts here",
         "missing": "to texts that were not queued (nobody can read them)",
         "skipped": "skipped there or replaced by a newer one",
@@ -125,10 +130,18 @@ class _Import:
     """One run of the command."""
 
     def __init__(
-        self, state: RuntimeState, queue: RedisQueue, rater: str, wanted: int, label: str | None, raters: Raters
+        self,
+        state: RuntimeState,
+        queue: RedisQueue,
+        rater: str,
+        wanted: int,
+        label: str | None,
+        raters: Raters,
+        *,
+        correct: bool,
     ) -> None:
         self._state, self._queue, self._rater, self._wanted = state, queue, rater, wanted
-        self._label, self._raters = label, raters
+        self._label, self._raters, self._correct = label, raters, correct
         self._found: Counter[str] = Counter()
 
     def run(self, source: Path, form: From) -> Counter[str]:
@@ -265,7 +278,7 @@ class _Import:
     def _record(self, answers: Iterable[GivenAnswer]) -> None:
         from miners.imports import record_all
 
-        self._found += record_all(self._queue, answers, refused=self._tell_refused)
+        self._found += record_all(self._queue, answers, correct=self._correct, refused=self._tell_refused)
 
     def _tell_refused(self, answer: GivenAnswer, why: str) -> None:
         self._found["told"] += 1

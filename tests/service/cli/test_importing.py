@@ -139,6 +139,35 @@ def test_answers_of_others_come_back_as_theirs_and_conflicts_are_named(hungjury,
     assert {one.rater: one.body.answer for one in found.answers} == {"ann": "yes", "bob@example.org": "no"}
 
 
+def test_what_was_changed_elsewhere_is_corrected_where_that_is_asked_for(hungjury, store, tmp_path):
+    """Without --correct the first answer stays; with it the new one counts, once, and answers given here never move."""
+    queue = store.queue("injury")
+    queue.enqueue([item(1, "one", needed=3)])
+    answered(queue, "ann", "yes")
+    path, raters = tmp_path / "tasks.json", tmp_path / "raters.json"
+    hungjury("export", "items", "--format", "label-studio", "--out", path)
+    (task,) = json.loads(path.read_text(encoding="utf-8"))
+    raters.write_text('{"ann@example.org": "ann"}', encoding="utf-8")
+    for choice, options, told in (
+        ("no", [], "2 answers recorded, 1 left out"),
+        ("yes", [], "1 answers recorded, 2 left out"),
+        ("yes", ["--correct"], "1 answers recorded, 1 corrected, 1 left out"),
+        ("yes", ["--correct"], "2 answers recorded, 1 left out"),
+    ):
+        said = {"from_name": "answer", "to_name": "text", "type": "choices", "value": {"choices": [choice]}}
+        other = {**said, "value": {"choices": ["no"]}}
+        task["annotations"] = [
+            {"id": 1, "completed_by": {"id": 5, "email": "bob@example.org"}, "result": [said]},
+            {"id": 2, "completed_by": {"id": 4, "email": "ann@example.org"}, "result": [other]},
+        ]
+        path.write_text(json.dumps([task]), encoding="utf-8")
+        assert told in hungjury("import", path, "--raters", raters, *options).out
+    (found,) = queue.items()
+    answers = {one.rater: one for one in found.answers}
+    assert {rater: one.body.answer for rater, one in answers.items()} == {"ann": "yes", "bob@example.org": "yes"}
+    assert [past["answer"] for past in answers["bob@example.org"].history] == ["no"]
+
+
 def test_an_item_named_by_its_id_alone_must_have_its_text(hungjury, store, tmp_path):
     """A forged id brings no answer to another text."""
     queue = store.queue("injury")
