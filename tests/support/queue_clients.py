@@ -1,7 +1,7 @@
 """Many clients of one queue, in processes of their own: run as a script, it works and prints what it measured.
 
-The first argument is a `Work` as JSON; what is printed is JSON: seconds from the first to the last round, rounds done,
-and milliseconds of every first and second call.
+The first argument is a `Work` as JSON; what is printed is JSON: rounds a second, and milliseconds of every first and
+second call. Each client's first round, with which it connects, is not among them.
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ def main() -> None:
 def _client(work: Work, number: int, found: Measured) -> None:
     with Store(work.url) as store:
         round_ = _round(work, f"{work.name}-{number}", store)
+        list(round_())  # connected and with the scripts known, as a service that runs
         time.sleep(work.pause * number / work.clients)
         deadline = time.monotonic() + work.seconds
         while time.monotonic() < deadline:
