@@ -1,7 +1,8 @@
 """Rows a second, peak memory and resumption of bulk runs with the real cheap members.
 
 `HJ_BULK_ROWS=20000,100000 make bench PYTEST_ARGS=tests/benchmarks/bench_bulk.py`; the default is 100,000 and a million
-rows. `HJ_BULK_LOOK=0.1` has the members read about a tenth of the texts. Every size is run to its end, and those of
+rows. `HJ_BULK_LOOK=0.1` has the members read about a tenth of the texts; `HJ_BULK_WORDS=4,16` cuts shorter texts than the
+usual 15 to 60 words, which are read the faster. Every size is run to its end, and those of
 `HJ_BULK_KILL` (default all; "" none) a second time, with kill -9 of the program half-way and then to its end. What is
 done and the peak of memory so far are printed every ten seconds, so that a long run can be followed and shows by itself
 whether memory grows; the hash of the shortlist tells whether two runs ended alike.
@@ -37,16 +38,17 @@ DRIVER = Path(__file__).resolve().parents[1] / "support" / "bulk_driver.py"
 SIZES = [int(size) for size in os.environ.get("HJ_BULK_ROWS", "100000,1000000").split(",")]
 KILLED = {int(size) for size in os.environ.get("HJ_BULK_KILL", ",".join(map(str, SIZES))).split(",") if size}
 LOOK = float(os.environ.get("HJ_BULK_LOOK", "1"))
+SHORTEST, LONGEST = (int(words) for words in os.environ.get("HJ_BULK_WORDS", "15,60").split(","))
 SHARD_ROWS = 25_000
 EXPENSIVE = ("language_model", "remote_judge")
 
 
 def recut(passages: Path, count: int) -> Iterator[str]:
-    """Runs of 15 to 60 words out of passages drawn at random: as many as wanted, hardly two alike."""
+    """Runs of some words out of passages drawn at random: as many as wanted, hardly two alike if they are long."""
     words = [row.text.split() for row in RowReader([passages])]
     rng = np.random.default_rng(7)
     for number in rng.integers(len(words), size=count):
-        length = int(rng.integers(15, 61))
+        length = int(rng.integers(SHORTEST, LONGEST + 1))
         start = int(rng.integers(0, max(1, len(words[number]) - length)))
         yield " ".join(words[number][start : start + length])
 
@@ -164,7 +166,8 @@ def test_rows_a_second_memory_and_resumption(root, chosen, free_port, tmp_path):
 def show(rows: int, report: BulkReport, peak: float, whole: str) -> None:
     """Prints what was measured."""
     say(
-        f"\n{rows:,} rows, {report.scored:,} read by the members (look {LOOK:g}), {os.cpu_count()} cores: "
+        f"\n{rows:,} rows, {report.scored:,} read by the members (look {LOOK:g}; {SHORTEST} to {LONGEST} words), "
+        f"{os.cpu_count()} cores: "
         f"{report.rows_per_second:,.0f} rows/s in {report.seconds:,.0f} s, a million at this rate in "
         f"{1e6 / report.rows_per_second / 60:.0f} min; peak {peak:,.0f} MiB (PSS of all processes, this one among "
         f"them); SHA-256 of the shortlist {whole[:16]}"
