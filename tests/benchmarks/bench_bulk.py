@@ -1,11 +1,11 @@
 """Rows a second, peak memory and resumption of bulk runs with the real cheap members.
 
 `HJ_BULK_ROWS=20000,100000 make bench PYTEST_ARGS=tests/benchmarks/bench_bulk.py`; the default is 100,000 and a million
-rows. `HJ_BULK_LOOK=0.1` has the members read about a tenth of the texts; `HJ_BULK_WORDS=4,16` cuts shorter texts than the
-usual 15 to 60 words, which are read the faster. Every size is run to its end, and those of
-`HJ_BULK_KILL` (default all; "" none) a second time, with kill -9 of the program half-way and then to its end. What is
-done and the peak of memory so far are printed every ten seconds, so that a long run can be followed and shows by itself
-whether memory grows; the hash of the shortlist tells whether two runs ended alike.
+rows. `HJ_BULK_LOOK=0.1` has the members read about a tenth of the texts; `HJ_BULK_WORDS=4,16` cuts texts of 4 to 16
+words instead of 15 to 60, which are read the faster. Every size is run to its end, and those of `HJ_BULK_KILL` (default
+all; "" none) a second time, with kill -9 of the program half-way and then to its end. What is done and the peak of
+memory so far are printed every ten seconds, so that a long run can be followed and shows by itself whether memory
+grows; the hash of the shortlist tells whether two runs ended alike.
 """
 
 from __future__ import annotations
