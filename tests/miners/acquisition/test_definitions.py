@@ -46,7 +46,11 @@ def test_jensen_shannon_is_the_mean_divergence_from_the_mean():
     assert jensen_shannon(p[None, :]) == pytest.approx([kl.mean()])
 
 
-@pytest.mark.parametrize("measure", [consensus_entropy, max_kl, lambda p: vote_entropy(p, HALF[:3])], ids=str)
+@pytest.mark.parametrize(
+    "measure",
+    [consensus_entropy, max_kl, lambda p: vote_entropy(p, HALF[:3])],
+    ids=["consensus entropy", "maximum KL", "vote entropy"],
+)
 def test_who_did_not_answer_is_left_out(measure):
     """A silent member changes nothing, and where fewer than two answered, or none, there is no nan."""
     full, silent = np.array([[0.2, 0.7]]), np.array([[0.2, 0.7, NAN]])
