@@ -18,7 +18,10 @@ CHROMIUM_ARGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-WAIT_MS = 15_000
+WAIT_MS = 30_000
+"""Patience with the page and with what it shows: other tests may run beside it."""
+
+expect.set_options(timeout=WAIT_MS)
 
 
 @contextlib.contextmanager
