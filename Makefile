@@ -53,7 +53,7 @@ demo: venv ## Run the whole loop and stay up; INPUT=FILE mines that file, ONCE=1
 
 test: lint types ## Run lint, types and all tests
 	@echo "==> Running the tests that need neither the service nor the models, side by side (PYTEST_ARGS=... is added)"
-	@$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile -m 'not service and not models' --durations 15 $(PYTEST_ARGS); \
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile -m 'not service and not models' --durations 15 $(PYTEST_ARGS); \
 	aside=$$?; \
 	echo "==> Running the tests of service and models, one after the other"; \
 	$(BIN)/pytest -m 'service or models' --durations 15 $(PYTEST_ARGS); \
