@@ -61,8 +61,9 @@ def audit(
 ) -> None:
     """Show who did what as an admin, when, to how much, from where; with --json all of it, one entry a line.
 
-    Keys made, rotated and revoked, orders, imports, exports, findings and items that were read, plants, deletions: by
-    command line and over HTTP. The store keeps the newest 200,000.
+    Keys made, rotated and revoked, admins who sign in and out, campaigns begun and stopped, orders, imports, exports,
+    findings and items that were read, plants, deletions: by command line and over HTTP. The store keeps the newest
+    200,000.
     """
     from collections import deque
 
