@@ -165,8 +165,11 @@ def _watched(folder: Path, before: int, most: int, progress: Callable[[int], Non
         note.unlink()
 
     def look() -> None:
+        told = before
         while not over.wait(_LOOK_SECONDS):
-            progress(min(most, before + sum(int(note.read_text("ascii") or 0) for note in notes.iterdir())))
+            done = before + sum(int(note.read_text("ascii") or 0) for note in notes.iterdir())
+            told = min(most, max(told, done))  # a note that is being rewritten reads as empty
+            progress(told)
 
     thread = threading.Thread(target=look, name="progress", daemon=True)
     thread.start()
