@@ -209,6 +209,20 @@ def test_dead_after_too_many_expiries(world, new_item):
     assert (queue.item("a").state, queue.counts().dead, take(queue, request="5").item_id) == ("open", 0, "a")
 
 
+def test_the_dead_are_listed_newest_first(world, new_item):
+    """In the order in which their leases ran out, however they were ranked; a page of them likewise."""
+    queue = world.queue(max_expiries=1)
+    for name, priority, seconds in (("b", 5.0, 80), ("c", 9.0, 100), ("a", 1.0, 60)):
+        queue.enqueue([new_item(name, priority)])
+        take(queue, request=name, seconds=seconds)
+    world.travel(101)
+    assert queue.sweep() == 3
+    assert [item.new.id for item in queue.dead()] == ["c", "b", "a"]
+    assert [item.new.id for item in queue.dead(offset=1, count=1)] == ["b"]
+    queue.revive("b")
+    assert [item.new.id for item in queue.dead()] == ["c", "a"]
+
+
 def test_an_answer_keeps_an_item_alive(world, new_item):
     """Only expiries in a row count: an answer starts the count anew, and brings back an item that was put aside."""
     queue = world.queue(max_expiries=2)

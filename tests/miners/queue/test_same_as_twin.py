@@ -260,7 +260,7 @@ class Twins(RuleBasedStateMachine):
         for family in FAMILIES:
             self.both(lambda queue, family=family: [item.new.id for item in queue.family(family, offset=1, count=2)])
         self.both(lambda queue: [item.new.id for item in queue.skipped(offset=1)])
-        self.both(lambda queue: [item.new.id for item in queue.dead()])
+        self.both(lambda queue: {item.new.id for item in queue.dead()})  # leases that end together on one clock only
         for rater in ("ann", "bob"):
             self.both(lambda queue, rater=rater: timeless(queue.judged(rater, offset=1, count=3).model_dump()))
 
