@@ -152,7 +152,8 @@ def export(
     (.labeling.xml) or the data set's settings (.settings.json). A cell of a CSV file that a spreadsheet would compute
     begins with an apostrophe.
 
-    What drills planted, and answers to it, are left out, so that nobody trains on it; `plants` writes those alone.
+    What drills planted, and gold, and answers to either are left out, so that nobody trains on them; `plants` writes
+    those texts alone.
     """
     from miners.exchange.writing import companion, target_of, write, write_text
 
