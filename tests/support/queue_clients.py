@@ -1,7 +1,8 @@
 """Many clients of one queue, in processes of their own: run as a script, it works and prints what it measured.
 
 The first argument is a `Work` as JSON; what is printed is JSON: rounds a second, and milliseconds of every first and
-second call. Each client's first round, with which it connects, is not among them.
+second call. Each client's first round, with which it connects, is not among them, and is over everywhere before
+anything is measured.
 """
 
 from __future__ import annotations
@@ -60,22 +61,33 @@ def main() -> None:
     """Works with as many threads as told."""
     work = Work(**json.loads(sys.argv[1]))
     found = Measured()
-    threads = [threading.Thread(target=_client, args=(work, number, found)) for number in range(work.clients)]
+    warm, begin = threading.Barrier(work.clients + 1), threading.Event()
+    threads = [
+        threading.Thread(target=_client, args=(work, number, found, warm, begin)) for number in range(work.clients)
+    ]
+    for thread in threads:
+        thread.start()
+    warm.wait()
     print("ready", flush=True)
     sys.stdin.readline()
     began = time.perf_counter()
-    for thread in threads:
-        thread.start()
+    begin.set()
     for thread in threads:
         thread.join()
     found.rounds = len(found.second) / (time.perf_counter() - began)
     json.dump(asdict(found), sys.stdout)
 
 
-def _client(work: Work, number: int, found: Measured) -> None:
+def _client(work: Work, number: int, found: Measured, warm: threading.Barrier, begin: threading.Event) -> None:
     with Store(work.url) as store:
         round_ = _round(work, f"{work.name}-{number}", store)
-        list(round_())  # connected and with the scripts known, as a service that runs
+        try:
+            list(round_())  # connected and with the scripts known, as a service that runs
+        except BaseException:
+            warm.abort()  # nobody waits for this one
+            raise
+        warm.wait()
+        begin.wait()
         time.sleep(work.pause * number / work.clients)
         deadline = time.monotonic() + work.seconds
         while time.monotonic() < deadline:
