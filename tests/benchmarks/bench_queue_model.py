@@ -154,13 +154,10 @@ class Simulation:
     def stranger(self) -> None:
         """Somebody else's lease, or none at all."""
         lease = self.rng.choice(self.past)[0] if self.past and self.rng.random() < 0.5 else "0" * 32 + "-0"
-        rater = self.rng.choice(RATERS)
-        ours = self.call(lambda: self.queue.answer(lease, rater, NewAnswer(answer="yes", note="mine")))
         known = self.model.leases.get(lease)
-        if known is None or known.rater != rater:
-            self.both("stranger", ours, Refused("UnknownLeaseError" if known is None else "NotYoursError"))
-        elif known.state == "live":
-            self.both("stranger", ours, self.model.answer(lease, rater, "yes"))
+        rater = self.rng.choice([name for name in RATERS if known is None or name != known.rater])
+        ours = self.call(lambda: self.queue.answer(lease, rater, NewAnswer(answer="yes", note="mine")))
+        self.both("stranger", ours, Refused("UnknownLeaseError" if known is None else "NotYoursError"))
 
     def enqueue(self) -> None:
         old = self.names and (self.rng.random() < 0.3 or self.model.looked_at > 2 * WAITING)
