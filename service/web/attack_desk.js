@@ -177,7 +177,9 @@ export class Desk {
       if (!signal?.aborted) this.#view.say("");
       return found;
     } catch (error) {
-      if (signal?.aborted || error.code === "overtaken") return null;
+      if (signal?.aborted) return null;
+      // This is the newest request; one that was given up arrived after it and took its place.
+      if (error.code === "overtaken") return this.#asked(request, signal, again);
       if (error.denied) this.#onDenied(error);
       else if (error.transient && again) {
         const seconds = error.retryAfter ?? 2;

@@ -4,7 +4,9 @@
 rows. `HJ_BULK_LOOK=0.1` has the members read about a tenth of the texts; `HJ_BULK_WORDS=4,16` cuts texts of 4 to 16
 words instead of 15 to 60, which are read the faster. Every size is run to its end, and those of `HJ_BULK_KILL` (default
 all; "" none) a second time, with kill -9 of the program half-way and then to its end. `HJ_BULK_WHOLE=HASH` leaves out
-the run to the end of a size, and compares the killed one with the hash that an earlier one printed for the same texts.
+the run to the end of a size, and compares the killed one with the hash that an earlier one printed for the same texts;
+`HJ_BULK_FOLDER=DIR` then has to name, both times, the folder where the shards are written, whose paths are in the
+shortlist.
 What is done and the peak of memory so far are printed every ten seconds, so that a long run can be followed and shows
 by itself whether memory grows; the hash of the shortlist tells whether two runs ended alike.
 """
@@ -14,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -40,7 +43,7 @@ SIZES = [int(size) for size in os.environ.get("HJ_BULK_ROWS", "100000,1000000").
 KILLED = {int(size) for size in os.environ.get("HJ_BULK_KILL", ",".join(map(str, SIZES))).split(",") if size}
 LOOK = float(os.environ.get("HJ_BULK_LOOK", "1"))
 SHORTEST, LONGEST = (int(words) for words in os.environ.get("HJ_BULK_WORDS", "15,60").split(","))
-WHOLE = os.environ.get("HJ_BULK_WHOLE", "")
+WHOLE, FOLDER = os.environ.get("HJ_BULK_WHOLE", ""), os.environ.get("HJ_BULK_FOLDER", "")
 SHARD_ROWS = 25_000
 EXPENSIVE = ("language_model", "remote_judge")
 
@@ -62,6 +65,21 @@ def write_shards(folder: Path, passages: Path, count: int) -> list[Path]:
         shards.append(folder / f"{len(shards):04}.jsonl")
         shards[-1].write_text("".join(json.dumps({"text": text}) + "\n" for text in rows))
     return shards
+
+
+@contextmanager
+def corpus_folder() -> Iterator[Path]:
+    """Where shards and runs lie, and are removed again."""
+    if WHOLE and not FOLDER:
+        pytest.fail("HJ_BULK_WHOLE needs HJ_BULK_FOLDER: the paths of the shards are in the shortlist")
+    if FOLDER:
+        Path(FOLDER).mkdir(parents=True)  # an error where it is there: what is in it is not ours
+    with tempfile.TemporaryDirectory(prefix="hj-bulk-") as place:
+        try:
+            yield Path(FOLDER or place)
+        finally:
+            if FOLDER:
+                shutil.rmtree(FOLDER)
 
 
 @pytest.fixture
@@ -142,10 +160,9 @@ def test_rows_a_second_memory_and_resumption(root, chosen, free_port, tmp_path):
     peaks = []
     for rows in SIZES:
         with (
-            tempfile.TemporaryDirectory(prefix="hj-bulk-") as place,
+            corpus_folder() as folder,
             running_cluster({"RAY_worker_niceness": "0"}, free_port, tmp_path / "ray.txt") as cluster,
         ):
-            folder = Path(place)
             shards = write_shards(folder, passages, rows)
             whole = WHOLE or undisturbed(cluster, chosen, folder / "whole", shards, rows, peaks)
             if rows in KILLED:

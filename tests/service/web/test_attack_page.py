@@ -167,6 +167,31 @@ def test_undo_and_redo_go_through_typing_and_suggestions(tab):
     expect(page.locator("#redo")).to_be_disabled()
 
 
+def test_a_request_that_was_given_up_and_arrives_late_takes_no_place(tab):
+    """Where the service took an older request for the newest, the page asks again, and what was asked is answered."""
+    tab.open().working()
+    refusals = []
+
+    def refuse(route):
+        if refusals:
+            route.continue_()
+            return
+        refusals.append(route.request.post_data_json["text"])
+        told = {"error": {"code": "overtaken", "message": "a newer request took the place of this one"}}
+        route.fulfill(status=409, json=told)
+
+    for path in ("score", "suggest"):
+        refusals.clear()
+        tab.page.route(f"**/v1/attack/{path}", refuse)
+        if path == "score":
+            tab.blank(HURT)
+        else:
+            tab.page.click(".word:text-is('hurt')")
+            expect(tab.page.locator("#suggestions button").first).to_be_focused()
+        assert refusals == [HURT]
+        tab.page.unroute(f"**/v1/attack/{path}")
+
+
 def test_places_are_counted_in_characters(tab):
     """A picture before the word is one character to the service and two to the browser."""
     tab.open().working().blank("😀🩸 He was hurt.")
