@@ -15,6 +15,13 @@ router = APIRouter(include_in_schema=False)
 
 _METHODS = ("get", "post", "patch", "put", "delete")
 
+_EXAMPLES = {
+    "/v1/score": '{"inputs": [{"text": "He fell and broke his arm."}]}',
+    "/v1/attack/score": '{"text": "He fell and broke his arm."}',
+    "/v1/attack/suggest": '{"text": "He fell and broke his arm.", "start": 12, "end": 17}',
+    "/v1/attack/submit": '{"text": "He was hurt.", "edits": [{"at": 0, "removed": "", "inserted": "He was hurt."}]}',
+}
+
 
 @router.get("/docs")
 async def docs(request: Request) -> HTMLResponse:
@@ -32,13 +39,14 @@ def page(openapi: dict[str, Any], base: str) -> str:
     ]
     info = openapi["info"]
     return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(info["title"])} API</title>
-<meta name="viewport" content="width=device-width"><link rel="stylesheet" href="label/docs.css"></head><body>
+<meta name="viewport" content="width=device-width"><link rel="icon" href="label/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="label/docs.css"></head><body><main>
 <h1>{escape(info["title"])} {escape(info["version"])}</h1><p>{escape(info.get("description", ""))}</p>
 <p>Machine-readable: <a href="openapi.json">openapi.json</a>. Make a key with
 <code>hungjury key create --role score|label|admin --name NAME</code> and send it as
 <code>Authorization: Bearer KEY</code>; browsers sign in with <code>POST /v1/session</code>. Errors are
 <code>{{"error": {{"code", "message", "field"?}}}}</code>.</p>
-{"".join(routes)}</body></html>"""
+{"".join(routes)}</main></body></html>"""
 
 
 def _route(openapi: dict[str, Any], base: str, path: str, method: str, operation: dict[str, Any]) -> str:
@@ -53,7 +61,7 @@ def _route(openapi: dict[str, Any], base: str, path: str, method: str, operation
     return f"""<section><h2><code>{method.upper()} {escape(path)}</code></h2>
 <p>{escape(operation.get("summary", ""))}. {escape(operation.get("description", ""))}</p>{_parameters(operation)}{body}
 {answer}<details><summary>Statuses</summary><table>{answers}</table></details>
-<pre>{escape(_curl(base, path, method, operation))}</pre></section>"""
+<pre tabindex="0">{escape(_curl(base, path, method, operation))}</pre></section>"""
 
 
 def _parameters(operation: dict[str, Any]) -> str:
@@ -71,7 +79,7 @@ def _schema(holder: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shape(openapi: dict[str, Any], schema: dict[str, Any]) -> str:
-    return f"<pre>{escape(json.dumps(resolve(openapi, schema), indent=2))}</pre>"
+    return f'<pre tabindex="0">{escape(json.dumps(resolve(openapi, schema), indent=2))}</pre>'
 
 
 def resolve(openapi: dict[str, Any], schema: Any, seen: tuple[str, ...] = ()) -> Any:
@@ -94,7 +102,6 @@ def _curl(base: str, path: str, method: str, operation: dict[str, Any]) -> str:
     elif operation.get("security"):
         parts.append('-H "Authorization: Bearer $KEY"')
     if operation.get("requestBody"):
-        example = '{"inputs": [{"text": "He fell and broke his arm."}]}' if path.endswith("/score") else "{}"
-        example = '{"answer": "yes"}' if "answer" in path else example
+        example = '{"answer": "yes"}' if "answer" in path else _EXAMPLES.get(path, "{}")
         parts.append(f"-H 'Content-Type: application/json' -d '{example}'")
     return " ".join([*parts, base + path])

@@ -122,3 +122,15 @@ def test_fingers_find_every_button(make_desk, live):
         small[state] = desk.page.evaluate(SMALL)
         assert desk.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), state
     assert {state: found for state, found in small.items() if found} == {}
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_axe_finds_nothing_in_what_leads_here(make_desk, live, axe, kind):
+    """The start page and the API documentation, with all of its parts opened."""
+    page, found = make_desk(**KINDS[kind]).page, {}
+    for path in ("/", "/docs"):
+        page.goto(f"{live.url}{path}")
+        page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+        page.evaluate(axe)
+        found[path] = page.evaluate(RUN)
+    assert found == {"/": [], "/docs": []}
