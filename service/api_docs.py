@@ -16,11 +16,16 @@ router = APIRouter(include_in_schema=False)
 _METHODS = ("get", "post", "patch", "put", "delete")
 
 _EXAMPLES = {
-    "/v1/score": '{"inputs": [{"text": "He fell and broke his arm."}]}',
-    "/v1/attack/score": '{"text": "He fell and broke his arm."}',
-    "/v1/attack/suggest": '{"text": "He fell and broke his arm.", "start": 12, "end": 17}',
-    "/v1/attack/submit": '{"text": "He was hurt.", "edits": [{"at": 0, "removed": "", "inserted": "He was hurt."}]}',
+    "/v1/score": {"inputs": [{"text": "He fell and broke his arm."}]},
+    "/v1/leases/{lease_id}/answer": {"answer": "yes"},
+    "/v1/answers/{answer_id}": {"answer": "yes"},
+    "/v1/items/{item_id}/order": {"needed": 3},
+    "/v1/families/{family}/mark": {"mark": "hold-out"},
+    "/v1/attack/score": {"text": "He fell and broke his arm."},
+    "/v1/attack/suggest": {"text": "He fell and broke his arm.", "start": 12, "end": 17},
+    "/v1/attack/submit": {"text": "He was hurt.", "edits": [{"at": 0, "removed": "", "inserted": "He was hurt."}]},
 }
+"""Bodies of the examples, where an empty one will not do."""
 
 
 @router.get("/docs")
@@ -102,6 +107,5 @@ def _curl(base: str, path: str, method: str, operation: dict[str, Any]) -> str:
     elif operation.get("security"):
         parts.append('-H "Authorization: Bearer $KEY"')
     if operation.get("requestBody"):
-        example = '{"answer": "yes"}' if "answer" in path else _EXAMPLES.get(path, "{}")
-        parts.append(f"-H 'Content-Type: application/json' -d '{example}'")
+        parts.append(f"-H 'Content-Type: application/json' -d '{json.dumps(_EXAMPLES.get(path, {}))}'")
     return " ".join([*parts, base + path])

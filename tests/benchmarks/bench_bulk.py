@@ -186,9 +186,10 @@ def undisturbed(
     with MemoryPeak() as memory, started(cluster, chosen, folder, shards) as driver:
         report = ended(driver, rows, memory)
     peaks.append(mebibytes(memory))
-    show(rows, report, peaks[-1], digest(folder))
+    whole = digest(folder)
+    show(rows, report, peaks[-1], whole)
     assert report.rows == rows
-    return digest(folder)
+    return whole
 
 
 def show(rows: int, report: BulkReport, peak: float, whole: str) -> None:
