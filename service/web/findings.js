@@ -83,7 +83,7 @@ function go() {
   if (!api) return;
   const id = decodeURIComponent(location.hash.slice(1));
   if (id) open(id);
-  else if (get("rows").childElementCount && shown) leave();
+  else if (shown) leave();
   else list();
 }
 
@@ -113,6 +113,7 @@ async function ask(call, signal, where) {
   }
 }
 
+/** Shows what the filters choose; false where something else was asked for meanwhile, or there was no answer. */
 async function list() {
   const signal = start();
   enter("list");
@@ -120,16 +121,17 @@ async function list() {
   const filters = wanted();
   const summary = await ask(() => api.findingsSummary(filters), signal, "status");
   const page = summary && (await ask(() => api.findings(filters), signal, "status"));
-  if (!page) return;
+  if (!page) return false;
   const chosen = Object.keys(filters).length > 0;
   const all = chosen ? await ask(() => api.findingsSummary({}), signal, "status") : summary;
-  if (!all) return;
+  if (!all) return false;
   offer(all);
   get("plots").replaceChildren(...plots(summary, (of, name) => refilter(choose(of, name))));
   get("rows").replaceChildren(...rows(page.findings));
   paged(page);
   const total = `${summary.total.toLocaleString()} of ${summary.known.toLocaleString()} findings`;
   say(summary.total ? `${total}: ${summary.fn} FN, ${summary.fp} FP, newest first.` : chosen ? "Nothing was found like that." : "Nothing has been found yet.");
+  return true;
 }
 
 /** The bars are made anew, so the focus goes to the filter that one of them has set. */
@@ -168,11 +170,12 @@ async function open(id) {
   get("detail-title").focus();
 }
 
-/** Back to the list as it was, the focus on the finding that was open. */
-function leave() {
-  turn.abort();
-  turn = new AbortController();
-  enter("list");
+/** Back to the list, as it was unless that has changed, with the focus on the finding that was open. */
+async function leave() {
+  if (get("rows").childElementCount) {
+    start();
+    enter("list");
+  } else if (!(await list())) return;
   const link = [...get("rows").querySelectorAll("a")].find((each) => each.hash === `#${encodeURIComponent(shown.new.id)}`);
   (link ?? get("list-title")).focus();
 }
@@ -203,6 +206,7 @@ new Settings();
 get("signout").addEventListener("click", () => {
   api?.signOut().catch(() => {});
   askForKey("");
+  shown = null;
   get("rows").replaceChildren();
   get("detail-body").hidden = true;
 });

@@ -56,7 +56,7 @@ def test_docs_need_no_outside_host(world):
     assert page.headers["content-type"].startswith("text/html")
     assert "POST /v1/score" in page.text
     assert not re.search(r"<(script|img|iframe)", page.text)
-    assert re.findall(r'<link[^>]*href="([^"]*)"', page.text) == ["label/docs.css"]
+    assert re.findall(r'<link[^>]*href="([^"]*)"', page.text) == ["label/icon.svg", "label/docs.css"]
 
 
 def test_start_page_is_there(world):
