@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ensemble.artifacts import Artifact
 from ensemble.errors import ArtifactError
@@ -13,9 +11,10 @@ from ensemble.scorer import Member
 from ensemble.sensitivity import Guide
 from ensemble.tasks.task import Lexicon
 from miners.constraints import Constraints, Limits, Meaning
+from miners.rewrites.carriers import NEAR, lexicon_words, plain_words
 from miners.rewrites.flips import Flips
 from miners.rewrites.infill import Infill
-from miners.rewrites.neighbours import Neighbours, lexicon_words
+from miners.rewrites.neighbours import Neighbours
 from miners.rewrites.operator import Operator
 from miners.rewrites.paraphrase import Paraphrase
 from miners.rewrites.synonyms import Synonyms
@@ -35,11 +34,8 @@ FLUENCY, MEANING = "fluency", "meaning"
 ENCODER = "encoder"
 LANGUAGE_MODEL = "language_model"
 
-_LIKENESS, _DISTANCE = 0.45, 0.45
-"""Least cosine of neighbours, and cosine with a word that carries the answer from which a word is kept out, among the
-English words of a language model's output layer."""
-
-_PLAIN = re.compile("[a-z]{3,}")
+_LIKENESS = 0.45
+"""Least cosine of neighbours among the English words of a language model's output layer."""
 
 
 @dataclass(frozen=True)
@@ -123,8 +119,8 @@ def rewrite_models(
         missing.setdefault(BY_GRADIENT, missing[BY_WORDS])
         missing.setdefault("infill", missing[BY_WORDS])
     else:
-        words = writer.word_vectors(_words(embedder))
-        neighbours = Neighbours(*words, carriers=lexicon_words(lexicon), likeness=_LIKENESS, distance=_DISTANCE)
+        words = writer.word_vectors(plain_words(embedder / "tokenizer.json"))
+        neighbours = Neighbours(*words, carriers=lexicon_words(lexicon), likeness=_LIKENESS, distance=NEAR)
     return RewriteModels(guide, neighbours, meaning, writer, artifact.joint.vote_threshold(deployed), missing)
 
 
@@ -175,11 +171,3 @@ def _meaning(artifact: Artifact, threads: int, missing: dict[str, str]) -> Meani
     if found is None:
         missing[MEANING] = "the panel has no keyword member, whose embedder tells how far a text drifts"
     return found
-
-
-def _words(embedder: Path) -> list[str]:
-    """Plain English words: those that the packaged sentence encoder reads as one piece."""
-    from ensemble.members.windows import WindowTokenizer
-
-    vocabulary = WindowTokenizer(embedder / "tokenizer.json").vocabulary()
-    return sorted(word for word in vocabulary if _PLAIN.fullmatch(word))

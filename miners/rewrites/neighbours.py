@@ -9,26 +9,16 @@ speech must agree; opposites, and forms of one word, never replace each other.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
-from functools import cache, lru_cache
-from importlib.resources import files
+from functools import lru_cache
 
 import lemminflect
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.tasks.task import Lexicon
+from miners.rewrites.carriers import directions, kept_out, word_lists
 
-_FILE = "words.json"
 _ENDINGS = ("ing", "ed", "ly", "est", "ness", "s")
-_SHORTEST = 3
-
-
-@cache
-def _lists() -> dict[str, list[str]]:
-    found: dict[str, list[str]] = json.loads(files(__package__).joinpath(_FILE).read_bytes())
-    return found
 
 
 def ending(word: str) -> str:
@@ -55,12 +45,6 @@ def _alike(word: str, other: str) -> bool:
     return bool(tags & others) and not lemmas & roots
 
 
-def lexicon_words(lexicon: Lexicon | None) -> list[str]:
-    """The single words of a lexicon, without their wildcards."""
-    groups = lexicon.groups.values() if lexicon else ()
-    return [pattern.rstrip("*") for group in groups for pattern in group.patterns if " " not in pattern]
-
-
 class Neighbours:
     """Words near each other, from any table of word vectors.
 
@@ -81,14 +65,13 @@ class Neighbours:
         likeness: float = 0.5,
         distance: float = 0.5,
     ) -> None:
-        centred = vectors - vectors.mean(axis=0)
-        self._vectors = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9)
+        self._vectors = directions(vectors)
         self._words = list(words)
         self._places = {word: place for place, word in enumerate(self._words)}
         self._likeness = likeness
         self._known: dict[str, list[tuple[str, float]]] = {}
         self._opposite = _opposites()
-        self._barred = self._kept_out(carriers, distance)
+        self._barred = kept_out(self._words, self._vectors, carriers, distance)
 
     def allowed(self, word: str) -> bool:
         """Whether a word may be replaced, or put in a place."""
@@ -123,18 +106,6 @@ class Neighbours:
             and starts_with_vowel(other) == starts_with_vowel(word)  # "a" and "an" stay right
         )
 
-    def _kept_out(self, carriers: Collection[str], distance: float) -> NDArray[np.bool_]:
-        """Which words are barred: grammar, too short, carriers, and what lies near a carrier."""
-        fixed = set(_lists()["fixed"])
-        stems = tuple({*carriers, *_lists()["carriers"]})
-        barred = np.array([word in fixed or len(word) < _SHORTEST for word in self._words])
-        named = np.array([word.startswith(stems) for word in self._words]) if stems else np.zeros_like(barred)
-        anchors = [self._places[stem] for stem in stems if stem in self._places]
-        if anchors:
-            near = (self._vectors @ self._vectors[anchors].T).max(axis=1) >= distance
-            barred |= near
-        return np.asarray(barred | named)
-
 
 def cased(word: str, like: str) -> str:
     """A word with the first letter as another has it."""
@@ -149,7 +120,7 @@ def starts_with_vowel(word: str) -> bool:
 def _opposites() -> Mapping[str, frozenset[str]]:
     """Each word that has opposites, with them; groups of words that all exclude each other."""
     found: dict[str, frozenset[str]] = {}
-    for group in _lists()["opposites"]:
+    for group in word_lists()["opposites"]:
         one, other = (side.split(",") for side in group.split("|"))
         for word in one:
             found[word] = found.get(word, frozenset()) | frozenset(other)

@@ -13,8 +13,9 @@ from ensemble.members.encoder import EncoderScorer
 from ensemble.tasks.task import Lexicon, LexiconGroup
 from ensemble.text import LabelledText, Text
 from ensemble.training.encoder_twin import EncoderTwin
+from miners.rewrites.carriers import lexicon_words
 from miners.rewrites.flips import Flips
-from miners.rewrites.neighbours import Neighbours, lexicon_words
+from miners.rewrites.neighbours import Neighbours
 
 LONG = Text("She counted the boats and wrote them down. " * 60 + "Then the winch took two of his fingers.")
 
