@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -11,7 +12,20 @@ from ensemble.scorer import FloatArray
 from ensemble.text import Text
 from miners.attack.goal import margin
 from miners.attack.saliency import Looked, Looks
-from miners.attack.suggest import Change, Kind, Place, candidates_of, fluent, promising
+from miners.attack.suggest import (
+    WORSE_THAN_LIKELIEST,
+    Change,
+    Kind,
+    Place,
+    anywhere,
+    candidates_of,
+    fluent,
+    most_promising,
+    near_left,
+    promising,
+    reads_well,
+)
+from miners.rewrites.carriers import free_words
 from service.errors import NoAnswerError
 from service.panel import WireText
 
@@ -31,6 +45,9 @@ class Words(Protocol):
     async def fit(self, gaps: Sequence[tuple[str, str, Sequence[str]]]) -> list[list[float]]:
         """How well words fit into gaps (left, right, words), in nats a token."""
 
+    async def free(self) -> Collection[str]:
+        """Lower-case words on which the answer does not hang, see `miners.rewrites.carriers`."""
+
 
 class Saliency(Protocol):
     """The deployed member's gradients, wherever they are computed; see `miners.attack.saliency`."""
@@ -38,8 +55,10 @@ class Saliency(Protocol):
     async def look(self, text: WireText) -> Looked:
         """Which words hold the answer up."""
 
-    async def effects(self, text: WireText, start: int, candidates: Sequence[str]) -> tuple[FloatArray | None, int]:
-        """What candidates in a word's place would do, and the gradient passes made."""
+    async def effects(
+        self, text: WireText, places: Sequence[tuple[int, Sequence[str]]]
+    ) -> tuple[list[FloatArray | None], int]:
+        """What candidates in words' places would do, and the gradient passes made."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +70,9 @@ class Limits:
         replacements, insertions: words that the deployed member scores: in the word's place, and beside it.
         judged: how many times as many are judged by how they read.
         more: how many times as many of all there are where more is asked for.
+        places: words of a text that are looked at where changes are wanted anywhere in it.
+        judged_anywhere: `judged` for these.
+        read: of a word's likeliest replacements so many are read too, for what is judged to be measured by.
     """
 
     likely: int = 150
@@ -58,6 +80,9 @@ class Limits:
     insertions: int = 1
     judged: float = 2.0
     more: int = 4
+    places: int = 24
+    judged_anywhere: float = 4.0
+    read: int = 3
 
 
 @dataclass(frozen=True)
@@ -137,7 +162,7 @@ class AttackBench:
             words = candidates_of(place, kind, found)
             effects = None
             if guided and kind == "replace" and self.saliency is not None:
-                effects, passes = await self.saliency.effects(_wire(place), place.start, words)
+                (effects,), passes = await self.saliency.effects(_wire(place.text), [(place.start, words)])
             chosen.append(promising(words, effects, round(self._limits.judged * self._count(place, kind, more))))
         asked = [(*gap, [word for word, _ in part]) for gap, part in zip(gaps, chosen, strict=True)]
         fits = await self._words.fit(asked)
@@ -150,6 +175,50 @@ class AttackBench:
         read = len(gaps) + sum(map(len, chosen))
         kept = [*swaps, *beside[: self._count(place, "before", more)], *place.removal()]
         return kept, Spent(0, passes, read)
+
+    async def anywhere(self, text: Text, *, more: bool = False) -> tuple[list[Offer], Spent]:
+        """The replacements that promise most wherever they stand in a text, sorted as `suggest` does.
+
+        Words on which the answer hangs, as far as rules say, are neither touched nor put in. Only what is foretold to
+        bring the score down, and reads nearly as well as what the language model would say, is scored.
+
+        Raises:
+            NoAnswerError: there is no language model, or the deployed member has no gradients.
+            MemberUnavailableError: a part does not answer.
+        """
+        changes, spent = await self._anywhere(text, self._limits.replacements * (self._limits.more if more else 1))
+        offers = await self.scored(changes, text.context)
+        return offers, Spent(len(changes), spent.gradient_passes, spent.language_model_texts)
+
+    async def _anywhere(self, text: Text, count: int) -> tuple[list[Change], Spent]:
+        if self._words is None:
+            raise NoAnswerError("no member group here has a language model that could suggest words")
+        if self.saliency is None:
+            raise NoAnswerError("the deployed member has no gradients to tell where to change a text; choose a word")
+        looked, free = await asyncio.gather(self.saliency.look(_wire(text)), self._words.free())
+        places = anywhere(text, looked.spans, looked.saliency, free, self._limits.places)
+        if not places:
+            return [], Spent(0, looked.passes, 0)
+        gaps = [(near_left(left), right) for place in places for left, right in place.gaps()[:1]]
+        likely = await self._words.likely([left for left, _ in gaps], self._limits.likely)
+        words = [
+            [word for word in candidates_of(place, "replace", found) if word.lower() in free]
+            for place, found in zip(places, likely, strict=True)
+        ]
+        effects, passes = await self.saliency.effects(
+            _wire(text), [(place.start, found) for place, found in zip(places, words, strict=True)]
+        )
+        chosen = most_promising(words, effects, round(self._limits.judged_anywhere * count))
+        measure = {number: [word for word, _ in likely[number][: self._limits.read]] for number in chosen}
+        asked = [(*gaps[n], [*(word for word, _ in part), *measure[n]]) for n, part in chosen.items()]
+        changes: list[Change] = []
+        for (number, part), (_, _, read), fits in zip(chosen.items(), asked, await self._words.fit(asked), strict=True):
+            fluency = dict(zip(read, fits, strict=True))
+            made = [places[number].change("replace", word, fluency[word], effect) for word, effect in part]
+            changes += reads_well(made, max(fits), WORSE_THAN_LIKELIEST)
+        changes.sort(key=lambda change: change.effect or 0.0)
+        spent = Spent(0, looked.passes + passes, len(gaps) + sum(len(read) for _, _, read in asked))
+        return changes[:count], spent
 
     async def scored(self, changes: Sequence[Change], context: str) -> list[Offer]:
         """Changes with the deployed member's score after each, the lowest first."""
@@ -169,8 +238,8 @@ class AttackBench:
         return few * limits.more if more else few
 
 
-def _wire(place: Place) -> WireText:
-    return place.text.text, place.text.context
+def _wire(text: Text) -> WireText:
+    return text.text, text.context
 
 
 class LocalSaliency:
@@ -184,17 +253,20 @@ class LocalSaliency:
         """See `Saliency`."""
         return self._looks.look(Text(*text))
 
-    async def effects(self, text: WireText, start: int, candidates: Sequence[str]) -> tuple[FloatArray | None, int]:
+    async def effects(
+        self, text: WireText, places: Sequence[tuple[int, Sequence[str]]]
+    ) -> tuple[list[FloatArray | None], int]:
         """See `Saliency`."""
-        return self._looks.effects(Text(*text), start, candidates)
+        return self._looks.effects(Text(*text), places)
 
 
 class LocalWords:
     """A language model in this process, for the same."""
 
-    def __init__(self, model: LanguageModel) -> None:
-        """Takes the loaded model."""
-        self._model = model
+    def __init__(self, model: LanguageModel, carriers: Sequence[str] = ()) -> None:
+        """Takes the loaded model, and the task's words on which the answer hangs, as stems."""
+        self._model, self._carriers = model, carriers
+        self._free: frozenset[str] | None = None
 
     async def likely(self, lefts: Sequence[str], count: int) -> list[list[tuple[str, float]]]:
         """See `Words`."""
@@ -203,3 +275,9 @@ class LocalWords:
     async def fit(self, gaps: Sequence[tuple[str, str, Sequence[str]]]) -> list[list[float]]:
         """See `Words`."""
         return fit(self._model, gaps)
+
+    async def free(self) -> Collection[str]:
+        """See `Words`."""
+        if self._free is None:
+            self._free = frozenset(free_words(self._model, self._carriers))
+        return self._free

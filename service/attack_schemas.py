@@ -78,10 +78,15 @@ class AttackScoreResponse(BaseModel):
 
 
 class AttackSuggestRequest(AttackRequest):
-    """A word of a text by its place; start = end asks for words to be put in there; `more` for a longer list."""
+    """Where in a text changes are wanted.
 
-    start: int = Field(ge=0)
-    end: int = Field(ge=0)
+    Attributes:
+        start, end: a word's place; equal for words to be put in there; neither for replacements anywhere in the text.
+        more: a longer list.
+    """
+
+    start: int | None = Field(default=None, ge=0)
+    end: int | None = Field(default=None, ge=0)
     more: bool = False
 
 
@@ -117,7 +122,7 @@ class Cost(BaseModel):
 
 
 class AttackSuggestResponse(BaseModel):
-    """Changes of one word, the one that the deployed member passes most surely first."""
+    """Changes of one word, or anywhere, the one that the deployed member passes most surely first."""
 
     suggestions: list[Suggestion]
     cost: Cost

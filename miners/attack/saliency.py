@@ -54,17 +54,24 @@ class Looks:
         sensitivity, passes = self._sensitivity(text)
         return Looked(sensitivity.spans, sensitivity.saliency, passes)
 
-    def effects(self, text: Text, start: int, candidates: Sequence[str]) -> tuple[FloatArray | None, int]:
+    def effects(self, text: Text, places: Sequence[tuple[int, Sequence[str]]]) -> tuple[list[FloatArray | None], int]:
         """Foretold change of the raw logit with each candidate in the place of the word that begins at a character.
 
+        Args:
+            text: where they would stand.
+            places: for each word its first character and the candidates.
+
         Returns:
-            Shape (len(candidates),), None where no word begins there; and the gradient passes made.
+            For each word an array of shape (candidates,), None where no word begins there or there are no candidates;
+            and the gradient passes made.
         """
         sensitivity, passes = self._sensitivity(text)
-        word = next((number for number, span in enumerate(sensitivity.spans) if span[0] == start), None)
-        if word is None or not candidates:
-            return None, passes
-        return self._guide.effects(sensitivity, word, candidates), passes
+        words = {start: number for number, (start, _) in enumerate(sensitivity.spans)}
+        found = [
+            self._guide.effects(sensitivity, words[start], candidates) if start in words and candidates else None
+            for start, candidates in places
+        ]
+        return found, passes
 
     def _sensitivity(self, text: Text) -> tuple[Sensitivity, int]:
         # The identity of a text leaves its spacing open, on which the offsets depend.

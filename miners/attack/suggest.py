@@ -6,7 +6,7 @@ move it most; only those that promise most are scored. What is offered is sorted
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +26,16 @@ _LIKELY: Mapping[Kind, float] = {"replace": 7.0, "before": 4.0, "after": 4.0}
 
 _WORSE = 1.0
 """Nats a token that a word and what follows it may be less likely than the best one judged."""
+
+WORSE_THAN_LIKELIEST = 1.5
+"""The same where the best one is what the language model finds likeliest there, whatever it does to the score."""
+
+_PER_WORD = 2
+"""Of the replacements of one word so many are judged where the whole text is looked over: where the gradient is wrong
+about a word, it is about all of them."""
+
+_LEFT_CHARS = 400
+"""What is read of the text left of a gap where many gaps are looked at."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +156,53 @@ def candidates_of(place: Place, kind: Kind, likely: Sequence[tuple[str, float]])
     return [word for word, logs in likely if word.casefold() not in beside and logs >= best - _LIKELY[kind]]
 
 
+def anywhere(
+    text: Text, spans: Sequence[tuple[int, int]], saliency: FloatArray, free: Collection[str], count: int
+) -> list[Place]:
+    """Words of a text that may be changed without touching what its answer hangs on, those that hold it up most first.
+
+    Args:
+        text: the text.
+        spans: its words, in characters.
+        saliency: the part of the raw logit that each holds up, shape (words,).
+        free: see `miners.rewrites.carriers`.
+        count: how many at most.
+    """
+    order = np.argsort(-np.abs(saliency), kind="stable")
+    places = [Place(text, *spans[i]) for i in order]
+    return [place for place in places if place.word.lower() in free][:count]
+
+
+def near_left(left: str) -> str:
+    """The end of what stands left of a gap, from a word on: what stands further off hardly says what fits."""
+    return left if len(left) <= _LEFT_CHARS else left[-_LEFT_CHARS:].partition(" ")[2]
+
+
+def most_promising(
+    candidates: Sequence[Sequence[str]], effects: Sequence[FloatArray | None], count: int
+) -> dict[int, list[tuple[str, float]]]:
+    """The replacements, wherever they stand, that are foretold to bring the logit down most; not many of one word.
+
+    Returns:
+        By the number of the place, words with their effect.
+    """
+    foretold = [
+        (float(effect), number, word)
+        for number, found in enumerate(effects)
+        if found is not None
+        for word, effect in zip(candidates[number], found, strict=True)
+        if effect < 0
+    ]
+    chosen: dict[int, list[tuple[str, float]]] = {}
+    left = count
+    for effect, number, word in sorted(foretold):
+        own = chosen.get(number, [])
+        if left and len(own) < _PER_WORD:
+            chosen[number] = [*own, (word, effect)]
+            left -= 1
+    return chosen
+
+
 def promising(words: Sequence[str], effects: FloatArray | None, count: int) -> list[tuple[str, float | None]]:
     """The words that are foretold to bring the member's logit down most, with their effect; else the likeliest."""
     if effects is None:
@@ -155,8 +212,12 @@ def promising(words: Sequence[str], effects: FloatArray | None, count: int) -> l
 
 def fluent(changes: Sequence[Change], count: int) -> list[Change]:
     """At most so many of the changes of one kind, without those that read much worse than the best, in order."""
-    best = max((change.fluency or 0.0 for change in changes), default=0.0)
-    return [change for change in changes if (change.fluency or 0.0) >= best - _WORSE][:count]
+    return reads_well(changes, max((change.fluency or 0.0 for change in changes), default=0.0))[:count]
+
+
+def reads_well(changes: Sequence[Change], best: float, worse: float = _WORSE) -> list[Change]:
+    """Those that do not read much worse than what reads best in the place, in nats a token."""
+    return [change for change in changes if (change.fluency or 0.0) >= best - worse]
 
 
 def _around(place: Place) -> list[str]:

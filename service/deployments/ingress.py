@@ -26,6 +26,7 @@ from miners.queue.connect import Store
 from miners.queue.protocol import Ledger
 from miners.queue.redis_queue import RedisQueue
 from miners.queue.sessions import SessionStore
+from miners.rewrites.carriers import lexicon_words
 from service import metrics as m
 from service.attack import AttackBench, Limits
 from service.attack_desk import AttackDesk
@@ -120,7 +121,7 @@ class IngressReplica:
         bench = AttackBench(
             self._panel.deployed,
             thresholds[deployed],
-            words=ServedWords(writer) if writer is not None else None,
+            words=ServedWords(writer, lexicon_words(task.lexicon)) if writer is not None else None,
             saliency=ServedSaliency(self._gradients, settings) if self._gradients is not None else None,
             limits=Limits(replacements=settings.replacements, insertions=settings.insertions),
         )

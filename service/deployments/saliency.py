@@ -17,6 +17,7 @@ from ensemble.members.writing import fit, likely_next
 from ensemble.scorer import FloatArray
 from ensemble.text import Text
 from miners.attack.saliency import Looked, Looks, MidwayGuide
+from miners.rewrites.carriers import free_words
 from service.config import AttackConfig
 from service.panel import WireText
 
@@ -45,9 +46,11 @@ class SaliencyReplica:
         """See `Looks.look`."""
         return await self._run(lambda: self._looks.look(Text(*text)))
 
-    async def effects(self, text: WireText, start: int, candidates: Sequence[str]) -> tuple[FloatArray | None, int]:
+    async def effects(
+        self, text: WireText, places: Sequence[tuple[int, Sequence[str]]]
+    ) -> tuple[list[FloatArray | None], int]:
         """See `Looks.effects`."""
-        return await self._run(lambda: self._looks.effects(Text(*text), start, candidates))
+        return await self._run(lambda: self._looks.effects(Text(*text), places))
 
     async def ping(self) -> None:
         """Says that it is there."""
@@ -75,14 +78,16 @@ class ServedSaliency:
         found: Looked = await self._within(self._handle.look.remote(text))
         return found
 
-    async def effects(self, text: WireText, start: int, candidates: Sequence[str]) -> tuple[FloatArray | None, int]:
-        """As above; without an answer nothing is foretold, and suggestions go by likelihood."""
+    async def effects(
+        self, text: WireText, places: Sequence[tuple[int, Sequence[str]]]
+    ) -> tuple[list[FloatArray | None], int]:
+        """As above; without an answer nothing is foretold, and suggestions for a word go by likelihood."""
         try:
-            found: tuple[FloatArray | None, int] = await self._within(
-                self._handle.effects.remote(text, start, list(candidates))
+            found: tuple[list[FloatArray | None], int] = await self._within(
+                self._handle.effects.remote(text, [(start, list(candidates)) for start, candidates in places])
             )
         except MemberUnavailableError:
-            return None, 0
+            return [None] * len(places), 0
         return found
 
     async def _within(self, response: DeploymentResponse) -> Any:
@@ -114,9 +119,10 @@ async def _pinged(handle: DeploymentHandle) -> None:
 class ServedWords:
     """The language model by its group's handle."""
 
-    def __init__(self, handle: DeploymentHandle) -> None:
-        """Takes the group's handle."""
-        self._handle = handle
+    def __init__(self, handle: DeploymentHandle, carriers: Sequence[str]) -> None:
+        """Takes the group's handle, and the task's words on which the answer hangs, as stems."""
+        self._handle, self._carriers = handle, list(carriers)
+        self._free: frozenset[str] | None = None
 
     async def likely(self, lefts: Sequence[str], count: int) -> list[list[tuple[str, float]]]:
         """See `service.attack.Words`.
@@ -133,6 +139,12 @@ class ServedWords:
         """As above."""
         found: list[list[float]] = await _answer(self._handle.write.remote(fit, list(gaps)))
         return found
+
+    async def free(self) -> frozenset[str]:
+        """As above; asked for once."""
+        if self._free is None:
+            self._free = frozenset(await _answer(self._handle.write.remote(free_words, self._carriers)))
+        return self._free
 
 
 async def _answer(response: DeploymentResponse) -> Any:

@@ -68,19 +68,22 @@ async def score(body: AttackScoreRequest, request: Request, who: Attacking, give
     return await desk.overtaking.run(who.id, body.draft and f"score:{body.draft}", work)
 
 
-@router.post("/suggest", response_model=AttackSuggestResponse, summary="Changes of one word, sorted by what they do")
+@router.post(
+    "/suggest", response_model=AttackSuggestResponse, summary="Changes of a word, or anywhere, by what they do"
+)
 async def suggest(body: AttackSuggestRequest, request: Request, who: Attacking, given: Given, desk: Desk) -> Any:
     """Replacements and insertions by the language model, and leaving the word out, each scored as the text would be.
 
-    The one that the deployed member passes most surely comes first. Whether the text still says what it said is for
-    people to judge.
+    Without a place, replacements of whichever words the gradient foretells to matter most; they neither touch nor put
+    in words on which the answer hangs, as far as rules can tell. The one that the deployed member passes most surely
+    comes first. Whether the text still says what it said is for people to judge.
     """
     text = _checked(body, given)
-    try:
-        place = Place(text, body.start, body.end).checked()
-    except ValueError as error:
-        raise ApiError(422, "invalid", f"end: {error}", field="end") from None
-    work = _in_turn(request, lambda: desk.bench.suggest(place, more=body.more))
+    place = _place(body, text)
+    if place is None:
+        work = _in_turn(request, lambda: desk.bench.anywhere(text, more=body.more))
+    else:
+        work = _in_turn(request, lambda: desk.bench.suggest(place, more=body.more))
     offers, cost = await desk.overtaking.run(who.id, body.draft and f"suggest:{body.draft}", work)
     return {"suggestions": [_shown(offer) for offer in offers], "cost": cost}
 
@@ -179,6 +182,23 @@ async def _in_turn(request: Request, work: Callable[[], Awaitable[T]]) -> T:
     admission: Admission = request.app.state.admission
     async with admission.turn():
         return await work()
+
+
+def _place(body: AttackSuggestRequest, text: Text) -> Place | None:
+    """Where changes are wanted; None = anywhere.
+
+    Raises:
+        ApiError: 422, it is no place in the text.
+    """
+    if body.start is None and body.end is None:
+        return None
+    if body.start is None or body.end is None:
+        name = "start" if body.start is None else "end"
+        raise ApiError(422, "invalid", f"{name}: give both start and end, or neither for the whole text", field=name)
+    try:
+        return Place(text, body.start, body.end).checked()
+    except ValueError as error:
+        raise ApiError(422, "invalid", f"end: {error}", field="end") from None
 
 
 def _checked(body: AttackRequest | AttackSubmitRequest, given: Services) -> Text:

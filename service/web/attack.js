@@ -67,11 +67,11 @@ function leave(message) {
   view.askForKey(message);
 }
 
-/** Suggestions for a word; afterwards the focus is on the first, and Escape goes back to where it was. */
+/** Suggestions for a word, or with null anywhere; then the focus is on the first, and Escape goes back to where it was. */
 async function suggest(span, more = false) {
   const from = document.activeElement;
   asked = span;
-  if (!more) back = () => (from.closest(".word") ? words.focus(span.start) : false) || get("text").focus();
+  if (!more) back = () => (span && from.closest(".word") ? words.focus(span.start) : false) || get(from.id === "anywhere" ? from.id : "text").focus();
   if (await desk?.suggest(span, more)) get("suggestions").querySelector("button").focus();
 }
 
@@ -114,6 +114,7 @@ get("submit-form").addEventListener("submit", async (event) => {
   await desk?.submit(get("note").value.trim());
   get("submit").disabled = false;
 });
+get("anywhere").addEventListener("click", () => suggest(null));
 get("more").addEventListener("click", () => suggest(asked, true));
 get("suggestions").addEventListener("click", (event) => {
   const button = event.target.closest("button");
@@ -134,6 +135,9 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !get("suggesting").hidden && !get("help").open) {
     view.hideSuggestions();
     back();
+  } else if (control && event.shiftKey && event.key === "Enter") {
+    event.preventDefault();
+    suggest(null);
   } else if (control && event.key === "Enter" && event.target === get("text")) {
     event.preventDefault();
     suggest(atCaret());

@@ -118,8 +118,8 @@ export class Desk {
   }
 
   /**
-   * Suggests for a word.
-   * @param {{start: number, end: number, word: string}} span
+   * Suggests for a word, or anywhere in the text.
+   * @param {{start: number, end: number, word: string}|null} span null = anywhere
    * @param {boolean} more a longer list
    * @returns {Promise<boolean>} whether there are any
    */
@@ -130,12 +130,13 @@ export class Desk {
     const { text } = this.#history;
     if (text.trim() === "") return false;
     this.#words.mark(span);
-    this.#view.suggestions(span.word, null, { now: this.#now, more });
-    const body = { text, context: this.#context, draft: this.#draft, start: span.start, end: span.end, more };
+    const word = span && span.word;
+    this.#view.suggestions(word, null, { now: this.#now, more });
+    const body = { text, context: this.#context, draft: this.#draft, start: span?.start, end: span?.end, more };
     const found = await this.#asked(() => this.#api.attackSuggest(body, signal), signal);
     if (signal.aborted) return false;
     this.#offers = found?.suggestions ?? [];
-    this.#view.suggestions(span.word, this.#offers, { cost: found?.cost, now: this.#now, more });
+    this.#view.suggestions(word, this.#offers, { cost: found?.cost, now: this.#now, more });
     if (!found) this.#view.hideSuggestions();
     return this.#offers.length > 0;
   }

@@ -62,17 +62,18 @@ export class View {
   }
 
   /**
-   * @param {string} word @param {object[]|null} suggestions null while they are made
+   * @param {string|null} word null = anywhere in the text @param {object[]|null} suggestions null while they are made
    * @param {{cost?: object, now: number|null, more: boolean}} how now: the score as it stands; more: this is the long list
    */
   suggestions(word, suggestions, { cost, now, more }) {
-    get("more").hidden = more || !suggestions?.length;
+    const anywhere = word === null;
+    get("more").hidden = more || !suggestions || (suggestions.length === 0 && !anywhere);
     get("suggesting").hidden = false;
-    get("suggest-title").textContent = word ? `Instead of “${word}”, or beside it` : "To put in at the caret";
+    get("suggest-title").textContent = anywhere ? "Anywhere in the text" : word ? `Instead of “${word}”, or beside it` : "To put in at the caret";
     get("suggestions").setAttribute("aria-busy", String(suggestions === null));
-    get("suggestions").replaceChildren(...(suggestions ?? []).map((each) => offered(each, now)));
+    get("suggestions").replaceChildren(...(suggestions ?? []).map((each) => offered(each, now, anywhere)));
     get("suggest-note").textContent = suggestions === null ? "The language model is thinking …"
-      : suggestions.length === 0 ? "Nothing fits here."
+      : suggestions.length === 0 ? (anywhere ? "Nothing that fits promises to lower the score without touching words on which the answer hangs. Choose a word." : "Nothing fits here.")
         : `Sorted by the score after the change. ${cost.member_calls} calls of the member.`;
   }
 
@@ -124,13 +125,15 @@ function meter(name, probability, threshold) {
   return row;
 }
 
-function offered({ kind, word, probability, passed }, now) {
+function offered({ kind, word, edit, probability, passed }, now, anywhere) {
   const button = document.createElement("button");
   button.type = "button";
   const what = element("span", "", "what");
   const shown = document.createElement("span");
   showText(shown, kind === "remove" ? "(nothing)" : word);
-  what.append(shown, element("small", KINDS[kind]));
+  const place = element("small", anywhere ? "" : KINDS[kind]);
+  if (anywhere) showText(place, `instead of “${edit.removed}”`);
+  what.append(shown, place);
   const change = now === null ? "" : ` (${probability <= now ? "−" : "+"}${Math.abs(probability - now).toFixed(3)})`;
   button.append(what, element("span", `${probability.toFixed(3)}${change}${passed ? " passes" : ""}`, "score"));
   const item = element("li", "", passed ? "passes" : "");

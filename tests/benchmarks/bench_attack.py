@@ -3,8 +3,9 @@
 Run by `make bench`, or alone with HUNGJURY_HOME naming prepared models. The texts are injuries of the task's test split
 that the deployed member flags. All attackers stop once it passes the text.
 
-*With the bench*: the word that the saliency shows as most important, then the suggestion that stands first, sorted by
-the deployed score, as far as it lowers that; else the next word. *Greedy without* is the same attacker who sees
+*With the bench*: of the suggestions for the whole text the one that stands first, sorted by the deployed score, as far
+as it lowers that; else of the longer list; else for the word that the saliency shows as most important, and the next.
+*Greedy without* is the same attacker who sees
 neither: a random word, and the same language model's suggestions for it (by likelihood, without gradients) tried out
 one by one, of which the best stays. *First without* keeps the first that lowers the score instead, which needs fewer
 calls. All call the functions that the routes call, `service.attack.AttackBench`; once no word's suggestions help any
@@ -35,6 +36,7 @@ from ensemble.tasks.task import load_task
 from ensemble.text import Text
 from miners.attack.saliency import Looks
 from miners.attack.suggest import Change, Place
+from miners.rewrites.carriers import lexicon_words
 from miners.rewrites.modelled import RewriteModels, rewrite_models
 from miners.writer import ModelWriter
 from service.attack import AttackBench, LocalSaliency, LocalWords
@@ -108,12 +110,16 @@ class Attacker:
         run, tried = Run(original, probability=self.score(original)), Tried()
         run.calls += PASS_CALLS
         while not run.passed and run.calls < CALLS:
-            words = tried.left(self.words(run), run)
-            if words is None:
-                break
-            span = max(words, key=words.__getitem__)
-            tried.add(run, span)
-            offers, spent = asyncio.run(self.bench.suggest(Place(run.text, *span), more=tried.more))
+            found = asyncio.run(self.bench.anywhere(run.text, more=tried.whole == 1)) if tried.whole < 2 else None
+            if found is None:
+                words = tried.left(self.words(run), run)
+                if words is None:
+                    break
+                span = max(words, key=words.__getitem__)
+                tried.add(run, span)
+                found = asyncio.run(self.bench.suggest(Place(run.text, *span), more=tried.more))
+            tried.whole += 1
+            offers, spent = found
             run.calls += spent.member_calls + PASS_CALLS * spent.gradient_passes
             run.read += spent.language_model_texts
             better = (offer for offer in offers if offer.probability < run.probability)
@@ -162,6 +168,7 @@ class Tried:
 
     def __init__(self) -> None:
         self.more = False
+        self.whole = 0  # times that suggestions for the whole text brought nothing
         self._words: set[str] = set()
 
     def add(self, run: Run, span: tuple[int, int]) -> None:
@@ -194,7 +201,8 @@ def test_the_bench_saves_edits_and_calls(artifact):
     async def deployed(texts):
         return scorer.score([Text(*text) for text in texts])[:, column]
 
-    bench = AttackBench(deployed, threshold, words=LocalWords(model), saliency=LocalSaliency(Looks(models.guide)))
+    words = LocalWords(model, lexicon_words(task.lexicon))
+    bench = AttackBench(deployed, threshold, words=words, saliency=LocalSaliency(Looks(models.guide)))
     attacker = Attacker(bench, models)
     rows = [row for row in task.rows(SPLIT) if row.label == 1]
     flagged = scorer.score(rows)[:, column] >= threshold

@@ -59,6 +59,10 @@ class Writer:
         """All fit alike."""
         return [[-1.0] * len(words) for _, _, words in gaps]
 
+    async def free(self):
+        """All but what hurts."""
+        return {*HOLDS, *LIKELY, "she", "sang", "spoke"} - {"hurt", "bled", "knife"}
+
 
 def probability(text: str) -> float:
     """P(yes) of the member that adds up words."""
@@ -110,6 +114,6 @@ class LateSaliency:
         """Not yet."""
         raise self._error
 
-    async def effects(self, _text, _start, _candidates):
+    async def effects(self, _text, places):
         """Nothing foretold."""
-        return None, 0
+        return [None] * len(places), 0

@@ -30,6 +30,6 @@ def test_texts_that_differ_in_spaces_alone_have_their_own_places(looks):
 
 def test_effects_are_those_of_the_word_that_begins_there(looks):
     """Where none begins, nothing is foretold."""
-    effects, passes = looks.effects(Text("badly hurt"), 6, ["tea", "bled"])
-    assert (effects.tolist(), passes) == ([-6.0, -1.0], 1)
-    assert looks.effects(Text("badly hurt"), 7, ["tea"]) == (None, 0)
+    (effects, calm), passes = looks.effects(Text("badly hurt"), [(6, ["tea", "bled"]), (0, ["calmly"])])
+    assert (effects.tolist(), calm.tolist(), passes) == ([-6.0, -1.0], [-2.0], 1)
+    assert looks.effects(Text("badly hurt"), [(7, ["tea"]), (0, [])]) == ([None, None], 0)

@@ -5,7 +5,7 @@ import pytest
 
 from ensemble.errors import InputError
 from ensemble.text import Text
-from miners.attack.suggest import Place, candidates_of, fluent, promising
+from miners.attack.suggest import Place, anywhere, candidates_of, fluent, most_promising, near_left, promising
 
 
 def place(marked, context=""):
@@ -79,3 +79,25 @@ def test_a_place_outside_the_text_is_refused(start, end):
     """With what is wrong about it."""
     with pytest.raises(InputError, match="no part of"):
         Place(Text("The cat"), start, end).checked()
+
+
+def test_free_words_are_looked_at_in_the_order_of_their_weight():
+    """The others stay out, however much they weigh; capitals do not matter."""
+    text = Text("Badly hurt, she sang.")
+    spans = ((0, 5), (6, 10), (12, 15), (16, 20))
+    places = anywhere(text, spans, np.array([0.5, 4.0, 0.1, -0.9]), {"badly", "sang", "she"}, 2)
+    assert [place.word for place in places] == ["sang", "Badly"]
+
+
+def test_what_promises_most_is_chosen_wherever_it_stands():
+    """Nothing that is foretold to raise the score, nothing where nobody foretold, and two of one word at most."""
+    words = [["a", "b"], ["c"], ["d", "e", "f"]]
+    effects = [np.array([-1.0, 0.5]), None, np.array([-3.0, -1.5, -2.0])]
+    assert most_promising(words, effects, 1) == {2: [("d", -3.0)]}
+    assert most_promising(words, effects, 9) == {2: [("d", -3.0), ("f", -2.0)], 0: [("a", -1.0)]}
+
+
+def test_only_the_end_of_a_long_left_side_is_read():
+    """From a word on."""
+    assert near_left("short") == "short"
+    assert near_left("word " * 200) == "word " * 79

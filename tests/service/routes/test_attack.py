@@ -124,6 +124,40 @@ def test_words_can_be_put_in_where_there_is_none(attack):
     assert offers[0]["text"] == "The boy was badly hurt tea."
 
 
+def test_the_whole_text_can_be_asked_about(attack, writer):
+    """Replacements wherever they promise most; what hurts is neither touched nor put in, and one request reads all."""
+    found = attack.post("admin", "/v1/attack/suggest", {"text": "He badly hurt. She sang badly."}).json()
+    offers = found["suggestions"]
+    assert [(offer["edit"]["at"], offer["edit"]["removed"], offer["word"]) for offer in offers] == [
+        (3, "badly", "tea"),
+        (24, "badly", "tea"),
+        (3, "badly", "calmly"),
+    ]
+    for offer in offers:
+        assert offer["kind"] == "replace"
+        assert offer["probability"] == pytest.approx(attack_parts.probability(offer["text"]))
+    assert len(writer.asked) == 1
+    assert found["cost"] == {"member_calls": 3, "gradient_passes": 1, "language_model_texts": 4 + 8 + 4 * 3}
+
+
+def test_where_no_word_is_free_nothing_is_suggested_anywhere(attack, writer):
+    """And nobody is asked."""
+    found = attack.post("admin", "/v1/attack/suggest", {"text": "Hurt, bled."}).json()
+    assert (found["suggestions"], found["cost"]["member_calls"], writer.asked) == ([], 0, [])
+
+
+def test_the_whole_text_needs_gradients(make_world):
+    """While they are being loaded it is said when to come back; a member that has none is said for good."""
+    late = attack_parts.LateSaliency(MemberUnavailableError("the gradients are being loaded"))
+    world = make_world(
+        bench=lambda task, queue, config: attack_parts.desk(task, queue, config, saliency=late),
+        score=attack_parts.verdicts,
+    )
+    reply = world.post("admin", "/v1/attack/suggest", {"text": HURT})
+    assert (reply.status_code, reply.headers["retry-after"]) == (503, "2")
+    assert "loaded" in reply.json()["error"]["message"]
+
+
 def test_a_member_that_is_away_is_said_with_when_to_come_back(attack, writer):
     """503 and Retry-After, and no traceback."""
     writer.error = MemberUnavailableError("the language model does not answer")
@@ -141,6 +175,8 @@ def test_a_member_that_is_away_is_said_with_when_to_come_back(attack, writer):
         ("suggest", {"text": "x", "start": 0, "end": 2}, 422, "end"),
         ("suggest", {"text": "xy", "start": 2, "end": 1}, 422, "end"),
         ("suggest", {"text": "xy", "start": -1, "end": 1}, 422, "start"),
+        ("suggest", {"text": "xy", "start": 1}, 422, "end"),
+        ("suggest", {"text": "xy", "end": 1}, 422, "start"),
         ("submit", {"text": "x", "edits": [{"at": 5, "inserted": "x"}]}, 422, "edits[0]"),
         ("submit", {"text": "x", "edits": []}, 422, "edits"),
         ("submit", {"text": "x", "edits": [{"at": 0, "inserted": "y"}]}, 422, "edits"),

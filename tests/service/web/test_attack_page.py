@@ -212,6 +212,37 @@ def test_more_suggestions_can_be_asked_for(tab):
     expect(tab.page.locator("#more")).to_be_hidden()
 
 
+def test_the_whole_text_is_attacked_by_keyboard_alone(tab):
+    """From wherever one is; each suggestion says what it takes the place of, and the next is a key away."""
+    tab.open().working().blank("She spoke badly. He was hurt.")
+    page = tab.page
+    page.keyboard.press("Control+Shift+Enter")
+    expect(page.locator("#suggest-title")).to_have_text("Anywhere in the text")
+    expect(page.locator("#suggestions button").first).to_be_focused()
+    assert tab.focused.startswith("teainstead of “badly”")
+    page.keyboard.press("Enter")
+    tab.scored("She spoke tea. He was hurt.")
+    assert tab.focused == "tea"
+    page.keyboard.press("Control+Shift+Enter")
+    expect(page.locator("#suggestions button").first).to_be_focused()
+    assert "instead of “She”" in tab.focused
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.id") == "text"
+    tab.tab_to("#anywhere")
+    page.keyboard.press("Enter")
+    expect(page.locator("#suggestions button").first).to_be_focused()
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.id") == "anywhere"
+
+
+def test_where_nothing_promises_anything_it_is_said(tab):
+    """With what to do instead, and a longer list to ask for."""
+    tab.open().working().blank("Hurt, bled.")
+    tab.page.click("#anywhere")
+    expect(tab.page.locator("#suggest-note")).to_contain_text("Choose a word")
+    expect(tab.page.locator("#more")).to_be_visible()
+
+
 def test_an_earlier_attack_is_pointed_out(tab):
     """Before it is handed in a second time."""
     text = "The old ferry went over at noon and the rope took two of his fingers with it."
@@ -327,6 +358,10 @@ def states(tab, live):
     page.locator("#words button").last.click()
     expect(page.locator("#suggestions button").first).to_be_visible()
     yield "suggestions"
+    page.click("#anywhere")
+    expect(page.locator("#suggest-title")).to_have_text("Anywhere in the text")
+    expect(page.locator("#suggestions button").first).to_be_visible()
+    yield "suggestions anywhere"
     page.locator("#suggestions button").first.click()
     expect(page.locator("#goal-why")).not_to_be_empty()
     yield "a changed text"
