@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from dataclasses import dataclass
 
+import attack_parts
 import httpx
 import pytest
 import schemathesis
@@ -29,7 +30,7 @@ from service.config import validate_config
 from service.http import build_api
 from service.live import Live
 from service.services import Services
-from tests.service.conftest import Rule, new_item
+from tests.service.conftest import new_item
 
 EXAMPLES = int(os.environ.get("HUNGJURY_CONTRACT_EXAMPLES", "5"))
 WAYS = ("nobody", "score", "label", "admin", "session")
@@ -71,15 +72,17 @@ def stand(request):
     keys, queue = KeyStore(MemoryKeyRecords()), MemoryQueue("injury")
     tokens = {role: keys.create(role, role)[0] for role in ("score", "label", "admin")}
     live = Live(queue, [Member("words", "keyword", "0" * 12)], deployed="words", thresholds={"words": 0.5})
+    task, config = load_task("injury"), validate_config(LOOSE)
     services = Services(
-        score=Rule(),
+        score=attack_parts.verdicts,
         queue=queue,
         ledger=queue,
         keys=keys,
-        task=load_task("injury"),
-        config=validate_config(LOOSE),
+        task=task,
+        config=config,
         groups_answered=lambda: {"words": True},
         live=live,
+        attack=attack_parts.desk(task, queue, config),
     )
     live.refresh(services.recorder)
     queue.enqueue([new_item(number, needed=3) for number in range(200)])
@@ -144,6 +147,7 @@ def _storm(stand, operation, way, mode):
         if mode is GenerationMode.POSITIVE:
             _real_ids(stand, case)
             _ordered_spans(case)
+            _fitting_places(case)
         headers = _signed_in(stand) if way == "session" else {}
         if way in stand.tokens:
             headers = {"Authorization": f"Bearer {stand.tokens[way]}"}
@@ -174,6 +178,17 @@ def _ordered_spans(case):
     for span in body.get("spans") or ():
         span["end"] = max(span["end"], min(span["start"] + 1, MAX_TEXT_CHARS))
         span["start"] = min(span["start"], span["end"] - 1)
+
+
+def _fitting_places(case):
+    """A place lies in the text, and steps from a blank page lead to it, which no JSON schema can say either."""
+    body = case.body if isinstance(case.body, dict) else {}
+    if case.path.endswith("/attack/suggest"):
+        start, end = body.pop("start", None), body.pop("end", None)
+        if start is not None and end is not None:
+            body["start"], body["end"] = sorted(int(place) % (len(body["text"]) + 1) for place in (start, end))
+    if case.path.endswith("/attack/submit"):
+        body["edits"] = [{"at": 0, "inserted": body["text"]}]
 
 
 def _lease(stand):
