@@ -25,7 +25,8 @@ are over all texts, and their ratio comes with a bootstrap interval over texts.
 
 import asyncio
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,13 @@ class Run:
     read: int = 0
     passed: bool = False
     probability: float = 1.0
+    scored: set[str] = field(default_factory=set)
+
+    def charge(self, texts: Iterable[str]) -> None:
+        """Counts the texts that had not been scored before."""
+        fresh = {*texts} - self.scored
+        self.scored |= fresh
+        self.calls += len(fresh)
 
 
 @pytest.fixture
@@ -108,28 +116,33 @@ class Attacker:
     def with_bench(self, original: Text) -> Run:
         """Greedy over what the page offers."""
         run, tried = Run(original, probability=self.score(original)), Tried()
-        run.calls += PASS_CALLS
+        words = self.looked_at(run)
         while not run.passed and run.calls < CALLS:
             found = asyncio.run(self.bench.anywhere(run.text, more=tried.whole == 1)) if tried.whole < 2 else None
             if found is None:
-                words = tried.left(self.words(run), run)
-                if words is None:
+                fresh = tried.left(words, run)
+                if fresh is None:
                     break
-                span = max(words, key=words.__getitem__)
+                span = max(fresh, key=fresh.__getitem__)
                 tried.add(run, span)
                 found = asyncio.run(self.bench.suggest(Place(run.text, *span), more=tried.more))
             tried.whole += 1
             offers, spent = found
-            run.calls += spent.member_calls + PASS_CALLS * spent.gradient_passes
+            run.charge(offer.change.text for offer in offers)
+            run.calls += PASS_CALLS * spent.gradient_passes
             run.read += spent.language_model_texts
             better = (offer for offer in offers if offer.probability < run.probability)
             chosen = next((offer for offer in better if self.keeps(offer.change, original)), None)
             if chosen is not None:
                 run.edits += 1
                 self.make(run, chosen.change, chosen.probability)
-                run.calls += 0 if run.passed else PASS_CALLS  # the text was scored already, and is looked at
-                tried = Tried()
+                words, tried = {} if run.passed else self.looked_at(run), Tried()
         return run
+
+    def looked_at(self, run: Run) -> dict[tuple[int, int], float]:
+        """The same of a text that the page has just shown the saliency of, which costs a gradient pass."""
+        run.calls += PASS_CALLS
+        return self.words(run)
 
     def without(self, original: Text, rng: np.random.Generator, *, best: bool) -> Run:
         """Random words, the same model's suggestions in random order; with `best` all of a word's are tried out."""
@@ -155,7 +168,8 @@ class Attacker:
             if run.calls >= CALLS or (found and (not best or found[-1][0] < self.bench.threshold)):
                 break
             if self.keeps(change, original):
-                run.edits, run.calls = run.edits + 1, run.calls + 1
+                run.edits += 1
+                run.charge([change.text])
                 probability = self.score(Text(change.text, original.context))
                 if probability < min(run.probability, *(p for p, _ in found), 1.0):
                     found.append((probability, change))
