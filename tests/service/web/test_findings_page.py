@@ -275,6 +275,22 @@ def test_nothing_is_wider_than_the_screen(make_desk, live, size):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_every_filter_can_be_seen(make_desk, kind):
+    """None is squeezed to nothing, or lies where another one is."""
+    tab = Page(make_desk(**KINDS[kind]))
+    tab.open().says("Nothing has been found yet")
+    controls = tab.page.locator("#filters :is(input, select, button)").all()
+    assert len(controls) == 13
+    for control in controls:
+        control.scroll_into_view_if_needed()
+        box = control.bounding_box()
+        assert box["width"] >= 100, control
+        assert box["height"] >= 36, control
+        middle = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+        assert control.evaluate("(own, { x, y }) => document.elementFromPoint(x, y) === own", middle), control
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_axe_finds_nothing(make_desk, live, axe, some, kind):
     """No violation in any state, in light and dark and on a small screen."""
     tab = Page(make_desk(**KINDS[kind]))
