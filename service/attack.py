@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from ensemble.errors import MemberUnavailableError
 from ensemble.members.writing import fit, likely_next
 from ensemble.scorer import FloatArray
 from ensemble.text import Text
@@ -208,6 +209,8 @@ class AttackBench:
         effects, passes = await self.saliency.effects(
             _wire(text), [(place.start, found) for place, found in zip(places, words, strict=True)]
         )
+        if any(words) and all(found is None for found in effects):
+            raise MemberUnavailableError("the gradients do not answer")
         chosen = most_promising(words, effects, round(self._limits.judged_anywhere * count))
         measure = {number: [word for word, _ in likely[number][: self._limits.read]] for number in chosen}
         asked = [(*gaps[n], [*(word for word, _ in part), *measure[n]]) for n, part in chosen.items()]

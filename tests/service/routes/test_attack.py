@@ -8,7 +8,9 @@ import pytest
 
 from ensemble.errors import MemberUnavailableError
 from ensemble.text import identity
+from miners.attack.saliency import Looks
 from miners.errors import StoreUnavailableError
+from service.attack import LocalSaliency
 
 HURT = "The boy was badly hurt."
 
@@ -156,6 +158,21 @@ def test_the_whole_text_needs_gradients(make_world):
     reply = world.post("admin", "/v1/attack/suggest", {"text": HURT})
     assert (reply.status_code, reply.headers["retry-after"]) == (503, "2")
     assert "loaded" in reply.json()["error"]["message"]
+
+
+def test_gradients_that_go_away_meanwhile_are_no_empty_list(make_world):
+    """The text was looked at, and then nobody foretells anything."""
+
+    class Gone(LocalSaliency):
+        async def effects(self, _text, places):
+            return [None] * len(places), 0
+
+    gone = Gone(Looks(attack_parts.AddedWords()))
+    world = make_world(
+        bench=lambda task, queue, config: attack_parts.desk(task, queue, config, saliency=gone),
+        score=attack_parts.verdicts,
+    )
+    assert world.post("admin", "/v1/attack/suggest", {"text": HURT}).status_code == 503
 
 
 def test_a_member_that_is_away_is_said_with_when_to_come_back(attack, writer):
